@@ -6,7 +6,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=include/wrapper.h");
     // kadm-server names the include directory in which Debian keeps kadm5/admin.h and kdb.h. Its libraries are not
     // linked here: the client module must load on machines that have neither libkdb5 nor libkadm5.
-    let headers = pkg_config::Config::new().cargo_metadata(false).probe("kadm-server")?;
+    let headers = pkg_config::Config::new()
+        .cargo_metadata(false)
+        .probe("kadm-server")?;
     let libraries = pkg_config::Config::new().cargo_metadata(false).probe("krb5")?;
     for path in libraries.link_paths.iter().chain(&headers.link_paths) {
         println!("cargo::rustc-link-search=native={}", path.display());
@@ -14,7 +16,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-link-lib=dylib=krb5");
     println!("cargo::rustc-link-lib=dylib=k5crypto");
 
-    let includes = headers.include_paths.iter().map(|path| format!("-I{}", path.display()));
+    let includes = headers
+        .include_paths
+        .iter()
+        .map(|path| format!("-I{}", path.display()));
     let bindings = bindgen::Builder::default()
         .header("include/wrapper.h")
         .clang_args(includes)

@@ -1,1 +1,17 @@
-//! Under construction.
+//! SPAKE preauthentication (RFC 9588) with a FIDO second factor.
+//!
+//! Bytes, time and randomness in, bytes and decisions out: no I/O, no libkrb5, no libfido2. Kerberos cryptography comes
+//! in through [`kerberos::Key`].
+
+#![forbid(unsafe_code)]
+
+mod asn1;
+mod error;
+pub mod fido;
+pub mod helper;
+pub mod kerberos;
+pub mod registry;
+pub mod secret;
+pub mod spake;
+
+pub use error::Error;

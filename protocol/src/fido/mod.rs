@@ -1,0 +1,1 @@
+//! The SF-FIDO second factor: messages, what is signed, credential records, verification.

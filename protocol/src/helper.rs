@@ -1,0 +1,1 @@
+//! Frames between the client module and krb5-fido-helper.

@@ -1,0 +1,51 @@
+//! Numbers and labels from registries and from our own protocol page, each once.
+
+use core::ffi::CStr;
+
+/// PA-SPAKE (RFC 9588 section 12, IANA preauthentication types).
+pub const PA_SPAKE: i32 = 151;
+
+/// KEY_USAGE_SPAKE (RFC 9588 section 4.3): encryption of second factors.
+pub const KEY_USAGE_SPAKE: i32 = 65;
+
+/// SF-NONE (RFC 9588 section 12.1): no second factor.
+pub const SF_NONE: i32 = 1;
+
+/// SF-FIDO: private use, minus ASCII "FIDO" (RFC 9588 section 12.1).
+pub const SF_FIDO: i32 = -1_179_206_735;
+
+/// Label of the multiplier w (RFC 9588 section 5).
+pub const LABEL_W: &[u8] = b"SPAKEsecret";
+
+/// Label of the key derivation hash (RFC 9588 section 7).
+pub const LABEL_KEY: &[u8] = b"SPAKEkey";
+
+/// First pepper of KRB-FX-CF2 (RFC 9588 section 7).
+pub const PEPPER_SPAKE: &CStr = c"SPAKE";
+
+/// Second pepper of KRB-FX-CF2 (RFC 9588 section 7).
+pub const PEPPER_KEYDERIV: &CStr = c"keyderiv";
+
+/// The version of SF-FIDO that this crate speaks.
+pub const FIDO_VERSION: u8 = 1;
+
+/// Bytes in the KDC's nonce of SF-FIDO.
+pub const FIDO_NONCE_LEN: usize = 32;
+
+/// The longest credential id (CTAP 2.1 section 6.1 leaves it to the authenticator; ours is a 10-bit length).
+pub const CREDENTIAL_ID_MAX: usize = 1023;
+
+/// The largest DER message that is decoded, in bytes.
+pub const MESSAGE_MAX: usize = 65_536;
+
+/// Context string of client data at login.
+pub const CONTEXT_ASSERTION: &str = "krb5-fido assertion v1";
+
+/// Context string of client data at enrolment.
+pub const CONTEXT_REGISTRATION: &str = "krb5-fido registration v1";
+
+/// What precedes the realm in its own U2F or facet id.
+pub const RP_ID_REALM_PREFIX: &str = "krb5realm:";
+
+/// What precedes the label in the string attribute that holds a credential.
+pub const ATTRIBUTE_PREFIX: &str = "fido:";
