@@ -13,5 +13,7 @@ pub mod kerberos;
 pub mod registry;
 pub mod secret;
 pub mod spake;
+mod verified;
 
 pub use error::Error;
+pub use verified::VerifiedFactor;
