@@ -24,8 +24,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .header("include/wrapper.h")
         .clang_args(includes)
         .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
-        .allowlist_item("(?i)_?(krb5|kadm5|kdb|profile|tkt_flg|pa_|prof_|error_message|free_error).*")
+        .allowlist_item("_?(krb5|KRB5|KRB5KDC|KRB5KRB|kadm5|KADM5|profile|PROF|TKT_FLG|PA|KV5M)_.*")
         .default_macro_constant_type(bindgen::MacroTypeVariation::Signed)
+        .prepend_enum_name(false)
+        .layout_tests(false)
         .generate()?;
     bindings.write_to_file(PathBuf::from(env::var("OUT_DIR")?).join("krb5.rs"))?;
     Ok(())

@@ -1,1 +1,34 @@
-//! Under construction.
+//! Safe layer over MIT krb5: what loadable modules and the tools of this project need of it, and nothing that knows SPAKE
+//! or FIDO.
+//!
+//! This is the only crate with unsafe code over krb5. Each file with unsafe code opens with the invariants it keeps.
+
+mod boundary;
+pub mod child;
+pub mod clpreauth;
+mod context;
+mod data;
+mod error;
+pub mod kadm5;
+pub mod kdb;
+pub mod kdcpolicy;
+pub mod kdcpreauth;
+mod keyblock;
+pub mod log;
+mod principal;
+mod profile;
+mod prompter;
+mod symbol;
+pub mod trace;
+
+pub use context::{Context, OwnedContext};
+pub use error::{Error, Failure, Result};
+pub use keyblock::{KeyBlock, SystemRandom};
+pub use principal::{OwnedPrincipal, Principal};
+pub use profile::Profile;
+pub use prompter::Prompter;
+
+#[doc(hidden)]
+pub mod exports {
+    pub use krb5_sys::{krb5_context, krb5_error_code, krb5_plugin_vtable};
+}

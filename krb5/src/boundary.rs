@@ -1,0 +1,69 @@
+//! The line that no panic crosses.
+//!
+//! Every `extern "C"` body of this crate is one call of [`guard`] or [`guard_failure`]. The host's panic hook is left
+//! alone: it prints where the panic happened to the host's standard error.
+
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use crate::{Context, Error, Failure};
+
+/// Runs `body`; a panic in it becomes `on_panic`.
+pub(crate) fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
+        // Dropping a payload can panic in its turn.
+        mem::forget(payload);
+        on_panic
+    })
+}
+
+/// Runs `body` and gives the code it ends with, its text set on `context`. A panic becomes `on_panic`.
+pub(crate) fn guard_failure(
+    context: Context<'_>,
+    on_panic: Error,
+    body: impl FnOnce() -> Result<(), Failure>,
+) -> i32 {
+    let panicked = || Failure::new(on_panic, "internal error in the krb5-fido module");
+    match guard(None, || Some(body())).unwrap_or_else(|| Err(panicked())) {
+        Ok(()) => 0,
+        Err(failure) => {
+            guard((), || context.set_failure(&failure));
+            failure.error.code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OwnedContext;
+
+    #[test]
+    fn a_panic_becomes_the_given_value() {
+        assert_eq!(guard(7, || panic!("in a test")), 7);
+        assert_eq!(guard(7, || 8), 8);
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error_with_a_text() {
+        let context = OwnedContext::new().unwrap();
+        let code = guard_failure(context.get(), Error::INTERNAL, || panic!("in a test"));
+        assert_eq!(code, Error::INTERNAL.code());
+        assert_eq!(
+            context.get().message(Error::INTERNAL),
+            "internal error in the krb5-fido module"
+        );
+    }
+
+    #[test]
+    fn a_failure_sets_its_text() {
+        let context = OwnedContext::new().unwrap();
+        let code = guard_failure(context.get(), Error::INTERNAL, || {
+            Err(Failure::new(Error::PREAUTH_FAILED, "100% wrong"))
+        });
+        assert_eq!(code, Error::PREAUTH_FAILED.code());
+        assert_eq!(context.get().message(Error::PREAUTH_FAILED), "100% wrong");
+    }
+}

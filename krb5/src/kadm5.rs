@@ -1,0 +1,271 @@
+//! Administration of the principal database on the KDC itself, as kadmin.local does it.
+//!
+//! Calls kadm5 functions: whoever links this module links libkadm5srv.
+//!
+//! Invariants:
+//! 1. A [`Database`] owns its context and its kadm5 handle; the handle is destroyed before the context is freed.
+//! 2. Lists and entries from kadm5 are copied and freed at once.
+//! 3. A lock that was taken is released: see [`Lock`].
+
+use core::{
+    ffi::{c_char, c_void},
+    mem, ptr,
+};
+use std::{ffi::CString, path::Path};
+
+use krb5_sys::{
+    KADM5_API_VERSION_4, KADM5_ATTRIBUTES, KADM5_CONFIG_REALM, KADM5_PRINCIPAL_NORMAL_MASK,
+    KADM5_STRUCT_VERSION, KRB5_KDB_REQUIRES_HW_AUTH, KRB5_KDB_REQUIRES_PRE_AUTH, KRB5_PLUGIN_OP_NOTSUPP,
+    kadm5_config_params, kadm5_principal_ent_rec,
+};
+
+use crate::{
+    Error, Failure, OwnedContext, OwnedPrincipal, Result, data,
+    kdb::{StringAttribute, copy_strings},
+};
+
+/// KADM5_UNK_PRINC: there is no such principal.
+pub const UNKNOWN_PRINCIPAL: i32 = krb5_sys::KADM5_UNK_PRINC;
+
+/// KRB5_KDB_STRINGS_TOOLONG: all string attributes of a principal together have at most 65,535 bytes.
+pub const STRINGS_TOO_LONG: i32 = krb5_sys::KRB5_KDB_STRINGS_TOOLONG;
+
+/// The flags of an entry that enrolment looks after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags {
+    /// +requires_preauth.
+    pub requires_preauth: bool,
+    /// +requires_hwauth.
+    pub requires_hwauth: bool,
+}
+
+/// The configuration of a KDC: krb5.conf and kdc.conf (kadm5_init_krb5_context).
+///
+/// # Errors
+/// A configuration that cannot be read.
+pub fn kdc_context() -> Result<OwnedContext> {
+    let mut raw = ptr::null_mut();
+    // SAFETY: the out parameter is valid (kadm5/admin.h).
+    Error::check(unsafe { krb5_sys::kadm5_init_krb5_context(&raw mut raw) })?;
+    // SAFETY: a live context on success, ours.
+    Ok(unsafe { OwnedContext::from_raw(raw) })
+}
+
+/// The local database of one realm.
+pub struct Database<'a> {
+    context: &'a OwnedContext,
+    handle: *mut c_void,
+}
+
+impl<'a> Database<'a> {
+    /// Opens the database of `realm`, and its update log where iprop is on.
+    ///
+    /// # Errors
+    /// The text says what could not be opened.
+    pub fn open(
+        context: &'a OwnedContext,
+        realm: &str,
+        database: Option<&Path>,
+    ) -> core::result::Result<Self, Failure> {
+        let realm_name = CString::new(realm).map_err(|_| Error::INVALID)?;
+        let client = CString::new(format!("root/admin@{realm}")).map_err(|_| Error::INVALID)?;
+        let argument = database
+            .map(|path| CString::new(format!("dbname={}", path.display())))
+            .transpose()
+            .map_err(|_| Error::INVALID)?;
+        let mut arguments: [*mut c_char; 2] = [ptr::null_mut(); 2];
+        if let (Some(slot), Some(argument)) = (arguments.first_mut(), argument.as_ref()) {
+            *slot = argument.as_ptr().cast_mut();
+        }
+        // SAFETY: the structure is plain data for which zero means unset; `mask` names what is set (kadm5/admin.h).
+        let mut parameters: kadm5_config_params = unsafe { mem::zeroed() };
+        parameters.mask = KADM5_CONFIG_REALM.into();
+        parameters.realm = realm_name.as_ptr().cast_mut();
+        let mut handle = ptr::null_mut();
+        // SAFETY: all strings and structures live for the call; the local library takes no password (kadm5/admin.h).
+        let opened = Error::check(unsafe {
+            krb5_sys::kadm5_init_with_password(
+                context.get().as_raw(),
+                client.as_ptr().cast_mut(),
+                ptr::null_mut(),
+                krb5_sys::KADM5_ADMIN_SERVICE.as_ptr().cast_mut().cast(),
+                &raw mut parameters,
+                version(KADM5_STRUCT_VERSION),
+                version(KADM5_API_VERSION_4),
+                arguments.as_mut_ptr(),
+                &raw mut handle,
+            )
+        });
+        opened.map_err(|error| context.get().failure(error))?;
+        let database = Self { context, handle };
+        database.check(
+            // SAFETY: a live handle (kadm5/admin.h).
+            unsafe { krb5_sys::kadm5_init_iprop(handle, ptr::null_mut()) },
+        )?;
+        Ok(database)
+    }
+
+    /// Keeps everybody else from changing the database until the result is dropped. Database types without locks have
+    /// transactions of their own.
+    ///
+    /// # Errors
+    /// Somebody else holds the lock.
+    pub fn lock(&self) -> core::result::Result<Lock<'_>, Failure> {
+        // SAFETY: a live handle (kadm5/admin.h).
+        let code = unsafe { krb5_sys::kadm5_lock(self.handle) };
+        let locked = code != KRB5_PLUGIN_OP_NOTSUPP.into();
+        if locked {
+            self.check(code)?;
+        }
+        Ok(Lock {
+            database: self,
+            locked,
+        })
+    }
+
+    /// The names of all principals.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn principals(&self) -> core::result::Result<Vec<String>, Failure> {
+        let (mut names, mut count) = (ptr::null_mut(), 0);
+        // SAFETY: a live handle, both out parameters valid (kadm5/admin.h).
+        self.check(unsafe {
+            krb5_sys::kadm5_get_principals(self.handle, ptr::null_mut(), &raw mut names, &raw mut count)
+        })?;
+        // SAFETY: kadm5 gives a list of `count` names.
+        let copies = unsafe { data::copy_array(names, count) };
+        // SAFETY: it came from kadm5 and is freed once.
+        unsafe { krb5_sys::kadm5_free_name_list(self.handle, names, count) };
+        Ok(copies)
+    }
+
+    /// All string attributes of a principal.
+    ///
+    /// # Errors
+    /// No such principal; the database cannot be read.
+    pub fn strings(
+        &self,
+        principal: &OwnedPrincipal<'_>,
+    ) -> core::result::Result<Vec<StringAttribute>, Failure> {
+        let (mut list, mut count) = (ptr::null_mut(), 0);
+        // SAFETY: live handle and principal, both out parameters valid (kadm5/admin.h).
+        self.check(unsafe {
+            krb5_sys::kadm5_get_strings(self.handle, principal.as_raw(), &raw mut list, &raw mut count)
+        })?;
+        // SAFETY: a list of `count` attributes on success.
+        let strings = unsafe { copy_strings(list, count) };
+        // SAFETY: it came from kadm5 and is freed once.
+        unsafe { krb5_sys::kadm5_free_strings(self.handle, list, count) };
+        Ok(strings)
+    }
+
+    /// Sets a string attribute, or removes it.
+    ///
+    /// # Errors
+    /// No such principal, too many bytes of attributes, the database cannot be written.
+    pub fn set_string(
+        &self,
+        principal: &OwnedPrincipal<'_>,
+        name: &str,
+        value: Option<&str>,
+    ) -> core::result::Result<(), Failure> {
+        let name = CString::new(name).map_err(|_| Error::INVALID)?;
+        let value = value.map(CString::new).transpose().map_err(|_| Error::INVALID)?;
+        let value = value.as_ref().map_or(ptr::null(), |value| value.as_ptr());
+        // SAFETY: live handle, principal and strings; a NULL value removes (kadm5/admin.h).
+        self.check(unsafe {
+            krb5_sys::kadm5_set_string(self.handle, principal.as_raw(), name.as_ptr(), value)
+        })
+    }
+
+    /// The flags of a principal.
+    ///
+    /// # Errors
+    /// No such principal; the database cannot be read.
+    pub fn flags(&self, principal: &OwnedPrincipal<'_>) -> core::result::Result<Flags, Failure> {
+        let attributes = self.with_entry(principal, |entry| Ok(entry.attributes))?;
+        Ok(Flags {
+            requires_preauth: attributes & KRB5_KDB_REQUIRES_PRE_AUTH != 0,
+            requires_hwauth: attributes & KRB5_KDB_REQUIRES_HW_AUTH != 0,
+        })
+    }
+
+    /// Sets the flags of a principal; its others stay.
+    ///
+    /// # Errors
+    /// No such principal; the database cannot be written.
+    pub fn set_flags(
+        &self,
+        principal: &OwnedPrincipal<'_>,
+        flags: Flags,
+    ) -> core::result::Result<(), Failure> {
+        let assign =
+            |attributes: i32, bit: i32, set: bool| if set { attributes | bit } else { attributes & !bit };
+        self.with_entry(principal, |entry| {
+            entry.attributes = assign(
+                entry.attributes,
+                KRB5_KDB_REQUIRES_PRE_AUTH,
+                flags.requires_preauth,
+            );
+            entry.attributes = assign(entry.attributes, KRB5_KDB_REQUIRES_HW_AUTH, flags.requires_hwauth);
+            // SAFETY: a live handle and an entry that kadm5 filled in (kadm5/admin.h).
+            self.check(unsafe {
+                krb5_sys::kadm5_modify_principal(self.handle, entry, KADM5_ATTRIBUTES.into())
+            })
+        })
+    }
+
+    fn with_entry<T>(
+        &self,
+        principal: &OwnedPrincipal<'_>,
+        body: impl FnOnce(&mut kadm5_principal_ent_rec) -> core::result::Result<T, Failure>,
+    ) -> core::result::Result<T, Failure> {
+        // SAFETY: plain data that kadm5 fills in.
+        let mut entry: kadm5_principal_ent_rec = unsafe { mem::zeroed() };
+        // SAFETY: live handle and principal, a valid out parameter (kadm5/admin.h).
+        self.check(unsafe {
+            krb5_sys::kadm5_get_principal(
+                self.handle,
+                principal.as_raw(),
+                &raw mut entry,
+                KADM5_PRINCIPAL_NORMAL_MASK.into(),
+            )
+        })?;
+        let result = body(&mut entry);
+        // SAFETY: filled in by kadm5, its parts freed once.
+        unsafe { krb5_sys::kadm5_free_principal_ent(self.handle, &raw mut entry) };
+        result
+    }
+
+    fn check(&self, code: impl TryInto<i32>) -> core::result::Result<(), Failure> {
+        Error::check(code).map_err(|error| self.context.get().failure(error))
+    }
+}
+
+impl Drop for Database<'_> {
+    fn drop(&mut self) {
+        // SAFETY: ours, destroyed once.
+        unsafe { krb5_sys::kadm5_destroy(self.handle) };
+    }
+}
+
+/// An exclusive lock on a database.
+pub struct Lock<'a> {
+    database: &'a Database<'a>,
+    locked: bool,
+}
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        if self.locked {
+            // SAFETY: a live handle whose lock was taken and is released once.
+            unsafe { krb5_sys::kadm5_unlock(self.database.handle) };
+        }
+    }
+}
+
+/// A version number of the interface: all are positive.
+fn version(number: i32) -> u32 {
+    number.unsigned_abs()
+}

@@ -1,0 +1,79 @@
+//! Entries of the principal database.
+//!
+//! Calls libkdb5: whoever links this module into a program or a loadable module links that library.
+//!
+//! Invariants:
+//! 1. An [`Entry`] borrows a krb5_db_entry that the KDC keeps for the lifetime, and does not change it.
+//! 2. Lists of string attributes are copied and freed at once.
+
+use core::{ffi::CStr, marker::PhantomData, ptr, slice};
+
+use krb5_sys::{krb5_db_entry, krb5_string_attr};
+
+use crate::{Context, Error, Result};
+
+/// A principal's entry that the KDC keeps alive.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    context: Context<'a>,
+    raw: *mut krb5_db_entry,
+    owner: PhantomData<&'a krb5_db_entry>,
+}
+
+/// A string attribute of an entry: name and value. Bytes that are not UTF-8 are replaced.
+pub type StringAttribute = (String, String);
+
+impl<'a> Entry<'a> {
+    /// # Safety
+    /// `raw` is NULL or a live entry for `'a`.
+    pub(crate) unsafe fn from_raw(context: Context<'a>, raw: *const krb5_db_entry) -> Option<Self> {
+        (!raw.is_null()).then_some(Self {
+            context,
+            raw: raw.cast_mut(),
+            owner: PhantomData,
+        })
+    }
+
+    /// Whether the entry has the flag requires_hwauth.
+    pub fn requires_hardware(&self) -> bool {
+        // SAFETY: live for 'a.
+        let attributes = unsafe { (*self.raw).attributes };
+        attributes & krb5_sys::KRB5_KDB_REQUIRES_HW_AUTH != 0
+    }
+
+    /// All string attributes.
+    ///
+    /// # Errors
+    /// The entry's data is malformed, or out of memory.
+    pub fn strings(&self) -> Result<Vec<StringAttribute>> {
+        let (mut list, mut count) = (ptr::null_mut(), 0);
+        // SAFETY: context and entry are live, both out parameters valid; the entry is only read (kdb.h).
+        Error::check(unsafe {
+            krb5_sys::krb5_dbe_get_strings(self.context.as_raw(), self.raw, &raw mut list, &raw mut count)
+        })?;
+        // SAFETY: a list of `count` attributes on success.
+        let strings = unsafe { copy_strings(list, count) };
+        // SAFETY: it came from krb5_dbe_get_strings and is freed once.
+        unsafe { krb5_sys::krb5_dbe_free_strings(self.context.as_raw(), list, count) };
+        Ok(strings)
+    }
+}
+
+/// # Safety
+/// `list` is NULL or has `count` attributes of NUL-terminated strings.
+pub(crate) unsafe fn copy_strings(list: *const krb5_string_attr, count: i32) -> Vec<StringAttribute> {
+    let Ok(count) = usize::try_from(count) else {
+        return Vec::new();
+    };
+    if list.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the caller vouches for pointer and length.
+    let attributes = unsafe { slice::from_raw_parts(list, count) };
+    // SAFETY: both members are NUL-terminated strings.
+    let copy = |text| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
+    attributes
+        .iter()
+        .map(|attribute| (copy(attribute.key), copy(attribute.value)))
+        .collect()
+}

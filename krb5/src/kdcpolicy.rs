@@ -1,0 +1,136 @@
+//! KDC policy modules.
+//!
+//! Invariants:
+//! 1. The KDC owns the vtable that initvt fills, with room for all members of the interface's major version 1.
+//! 2. Module data is a `Box<M>` made in init and taken back in fini.
+//! 3. Request and entries are borrowed from the arguments of one callback.
+
+use core::ffi::{CStr, c_char};
+
+use krb5_sys::{
+    krb5_context, krb5_db_entry, krb5_deltat, krb5_error_code, krb5_kdc_req, krb5_kdcpolicy_moddata,
+    krb5_kdcpolicy_vtable, krb5_plugin_vtable,
+};
+
+use crate::{
+    Context, Error, Failure,
+    boundary::{guard, guard_failure},
+    kdb::Entry,
+    kdcpreauth::Request,
+};
+
+/// A KDC policy module.
+pub trait Module: Sized + 'static {
+    /// The module's name, as in the `module` relation.
+    const NAME: &'static CStr;
+
+    /// What the KDC logs as the status of a request that was refused by [`Self::check_as`].
+    const REFUSED: &'static CStr;
+
+    /// Makes the module's data.
+    ///
+    /// # Errors
+    /// The KDC does not start and logs the text.
+    fn init(context: Context<'_>) -> Result<Self, Failure>;
+
+    /// Whether an AS request that passed preauthentication may be answered with a ticket.
+    ///
+    /// # Errors
+    /// It may not.
+    fn check_as(
+        &self,
+        context: Context<'_>,
+        request: Request<'_>,
+        client: Option<Entry<'_>>,
+    ) -> Result<(), Failure>;
+}
+
+/// Fills the vtable of a policy module.
+///
+/// # Safety
+/// The arguments are those of a kdcpolicy initvt function.
+#[doc(hidden)]
+pub unsafe fn fill_vtable<M: Module>(major: i32, vtable: krb5_plugin_vtable) -> krb5_error_code {
+    guard(Error::INTERNAL.code(), || {
+        let vtable: krb5_kdcpolicy_vtable = vtable.cast();
+        // SAFETY: invariant 1.
+        let Some(vtable) = (unsafe { vtable.as_mut() }).filter(|_| major == 1) else {
+            return Error::VERSION_NOT_SUPPORTED.code();
+        };
+        vtable.name = M::NAME.as_ptr();
+        vtable.init = Some(init::<M>);
+        vtable.fini = Some(fini::<M>);
+        vtable.check_as = Some(check_as::<M>);
+        0
+    })
+}
+
+unsafe extern "C" fn init<M: Module>(
+    context: krb5_context,
+    data_out: *mut krb5_kdcpolicy_moddata,
+) -> krb5_error_code {
+    // SAFETY: the context of this call.
+    let context = unsafe { Context::from_raw(context) };
+    guard_failure(context, Error::INTERNAL, || {
+        let module = Box::into_raw(Box::new(M::init(context)?));
+        // SAFETY: the KDC's out parameter.
+        unsafe { *data_out = module.cast() };
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn fini<M: Module>(_: krb5_context, data: krb5_kdcpolicy_moddata) -> krb5_error_code {
+    guard((), || {
+        // SAFETY: invariant 2.
+        drop(unsafe { Box::<M>::from_raw(data.cast()) });
+    });
+    0
+}
+
+unsafe extern "C" fn check_as<M: Module>(
+    context: krb5_context,
+    data: krb5_kdcpolicy_moddata,
+    request: *const krb5_kdc_req,
+    client: *const krb5_db_entry,
+    _: *const krb5_db_entry,
+    _: *const *const c_char,
+    status: *mut *const c_char,
+    _: *mut krb5_deltat,
+    _: *mut krb5_deltat,
+) -> krb5_error_code {
+    // SAFETY: the context of this call.
+    let context = unsafe { Context::from_raw(context) };
+    let code = guard_failure(context, Error::POLICY, || {
+        let module: *const M = data.cast();
+        // SAFETY: invariant 2.
+        let module = unsafe { module.as_ref() }.ok_or(Error::INTERNAL)?;
+        // SAFETY: invariant 3.
+        let request = unsafe { Request::from_raw(context, request) }?;
+        // SAFETY: invariant 3.
+        let client = unsafe { Entry::from_raw(context, client) };
+        module.check_as(context, request, client)
+    });
+    if code != 0 {
+        // SAFETY: the KDC's out parameter; the string is static.
+        unsafe { *status = M::REFUSED.as_ptr() };
+    }
+    code
+}
+
+/// Defines the initvt function `$symbol` of the policy module `$module`.
+#[macro_export]
+macro_rules! kdcpolicy_module {
+    ($symbol:ident, $module:ty) => {
+        #[doc = "Fills the vtable of the KDC policy module (kdcpolicy_plugin.h)."]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $symbol(
+            _: $crate::exports::krb5_context,
+            major: ::core::ffi::c_int,
+            _: ::core::ffi::c_int,
+            vtable: $crate::exports::krb5_plugin_vtable,
+        ) -> $crate::exports::krb5_error_code {
+            // SAFETY: the KDC calls initvt functions with a vtable of the interface that their name says.
+            unsafe { $crate::kdcpolicy::fill_vtable::<$module>(major, vtable) }
+        }
+    };
+}
