@@ -1,1 +1,12 @@
-//! Under construction.
+//! The client preauthentication module `spake`: SPAKE (RFC 9588) with security keys.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod dialog;
+mod module;
+mod passes;
+mod texts;
+mod trace;
+
+krb5_plugin::clpreauth_module!(clpreauth_spake_initvt, module::SpakeClient);

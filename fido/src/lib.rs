@@ -1,1 +1,32 @@
-//! Under construction.
+//! FIDO security keys attached to this machine: discovery, registration and assertion over libfido2.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), krb5_fido_keys::Error> {
+//! use krb5_fido_keys::{Device, DeviceSpec, discover};
+//!
+//! for found in discover(&[DeviceSpec::parse("auto")?])? {
+//!     let device = Device::open(&found)?;
+//!     println!("{}: PIN set: {}", found.product(), device.capabilities().pin_set);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Device`] stays in the thread that opened it; a [`Canceller`] stops it from any other.
+
+#![deny(unsafe_code)]
+
+mod device_spec;
+mod error;
+mod libfido2;
+mod pin;
+mod suffix_list;
+
+pub use device_spec::DeviceSpec;
+pub use error::Error;
+pub use libfido2::{
+    Assertion, AssertionRequest, Attestation, Canceller, Capabilities, CredentialRequest, Device, DeviceInfo,
+    Registration, Verification, discover, inherited_socket,
+};
+pub use pin::Pin;
+pub use suffix_list::{SuffixListError, read_suffix_list};

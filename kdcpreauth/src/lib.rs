@@ -1,1 +1,14 @@
-//! Under construction.
+//! The KDC's modules: `spake` for preauthentication and `fido` for policy.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod log;
+mod marks;
+mod passes;
+mod policy;
+mod preauth;
+mod trace;
+
+krb5_plugin::kdcpreauth_module!(kdcpreauth_spake_initvt, preauth::SpakeKdc);
+krb5_plugin::kdcpolicy_module!(kdcpolicy_fido_initvt, policy::FidoPolicy);

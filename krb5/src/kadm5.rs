@@ -8,7 +8,7 @@
 //! 3. A lock that was taken is released: see [`Lock`].
 
 use core::{
-    ffi::{c_char, c_void},
+    ffi::{c_char, c_long, c_void},
     mem, ptr,
 };
 use std::{ffi::CString, path::Path};
@@ -20,7 +20,7 @@ use krb5_sys::{
 };
 
 use crate::{
-    Error, Failure, OwnedContext, OwnedPrincipal, Result, data,
+    Error, Failure, OwnedContext, OwnedPrincipal, Principal, Result, data,
     kdb::{StringAttribute, copy_strings},
 };
 
@@ -113,7 +113,7 @@ impl<'a> Database<'a> {
     pub fn lock(&self) -> core::result::Result<Lock<'_>, Failure> {
         // SAFETY: a live handle (kadm5/admin.h).
         let code = unsafe { krb5_sys::kadm5_lock(self.handle) };
-        let locked = code != KRB5_PLUGIN_OP_NOTSUPP.into();
+        let locked = code != c_long::from(KRB5_PLUGIN_OP_NOTSUPP);
         if locked {
             self.check(code)?;
         }
@@ -176,6 +176,18 @@ impl<'a> Database<'a> {
         // SAFETY: live handle, principal and strings; a NULL value removes (kadm5/admin.h).
         self.check(unsafe {
             krb5_sys::kadm5_set_string(self.handle, principal.as_raw(), name.as_ptr(), value)
+        })
+    }
+
+    /// The name of a principal's entry: another than the given one if that is an alias.
+    ///
+    /// # Errors
+    /// No such principal; the database cannot be read.
+    pub fn canonical_name(&self, principal: &OwnedPrincipal<'_>) -> core::result::Result<Vec<u8>, Failure> {
+        self.with_entry(principal, |entry| {
+            // SAFETY: kadm5 filled it in; it is live until the entry is freed.
+            let name = unsafe { Principal::from_raw(self.context.get(), entry.principal) };
+            Ok(name.unparse()?)
         })
     }
 

@@ -93,7 +93,10 @@ impl Profile {
         names.push(ptr::null());
         let mut list = ptr::null_mut();
         let code = get(names.as_mut_ptr(), &raw mut list);
-        if code == PROF_NO_RELATION.into() || code == PROF_NO_SECTION.into() {
+        if [PROF_NO_RELATION, PROF_NO_SECTION]
+            .map(c_long::from)
+            .contains(&code)
+        {
             return Ok(Vec::new());
         }
         Error::check(code)?;

@@ -8,7 +8,7 @@
 //!    string, `{hexdata}` a krb5_data, `{keyblock}` a krb5_keyblock).
 
 use core::ffi::{CStr, c_char, c_int};
-use std::{mem, sync::LazyLock};
+use std::{ffi::CString, mem, sync::LazyLock};
 
 use krb5_sys::{krb5_context, krb5_data, krb5_keyblock};
 
@@ -29,18 +29,21 @@ pub fn text(context: Context<'_>, text: &CStr) {
     unsafe { trace(context.as_raw(), c"{str}".as_ptr(), text.as_ptr()) };
 }
 
-/// `text` and a number.
-pub fn number(context: Context<'_>, text: &CStr, number: i32) {
-    let Some(trace) = *TRACE else { return };
+/// `text` and a string. A NUL ends the string.
+pub fn string(context: Context<'_>, text: &CStr, string: &str) {
+    let string = string.split('\0').next().unwrap_or_default();
+    let (Some(trace), Ok(string)) = (*TRACE, CString::new(string)) else {
+        return;
+    };
     // SAFETY: invariant 1.
     unsafe {
         trace(
             context.as_raw(),
-            c"{str}{int}".as_ptr(),
+            c"{str}{str}".as_ptr(),
             text.as_ptr(),
-            c_int::from(number),
-        );
-    }
+            string.as_ptr(),
+        )
+    };
 }
 
 /// `before`, a number, `after`.

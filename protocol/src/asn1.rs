@@ -15,13 +15,25 @@ pub(crate) fn decode<'a, T>(
     bytes: &'a [u8],
     read: impl FnOnce(&mut Input<'a>) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    decode_padded(bytes, 1, read)
+}
+
+/// Reads one value that fewer than `block` bytes of padding may follow, as decryption leaves them with some encryption
+/// types.
+pub(crate) fn decode_padded<'a, T>(
+    bytes: &'a [u8],
+    block: usize,
+    read: impl FnOnce(&mut Input<'a>) -> Result<T, Error>,
+) -> Result<T, Error> {
     if bytes.len() > MESSAGE_MAX {
         return Err(Error::MessageTooLong);
     }
     let mut input = Input::new(bytes)?;
     let value = read(&mut input)?;
-    input.finish()?;
-    Ok(value)
+    match usize::try_from(input.0.remaining_len())? < block {
+        true => Ok(value),
+        false => Err(Error::MalformedDer),
+    }
 }
 
 /// Input inside one constructed value, or a whole message.

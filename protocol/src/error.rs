@@ -13,4 +13,172 @@ pub enum Error {
     /// A CHOICE alternative that this version does not know.
     #[error("unknown message type")]
     UnknownMessage,
+
+    // SF-FIDO
+    /// A message of another version than this crate speaks.
+    #[error("unsupported SF-FIDO version")]
+    UnsupportedFactorVersion,
+    /// A length or number outside the limits that the type sets.
+    #[error("value outside the limits of its type")]
+    ValueOutOfRange,
+    /// An ENUMERATED value that this version does not know.
+    #[error("unknown enumerated value")]
+    UnknownEnumerated,
+    /// Not authenticator data (WebAuthn Level 3 section 6.1), or not of the ceremony it is read for.
+    #[error("malformed authenticator data")]
+    MalformedAuthenticatorData,
+    /// Not a COSE_Key in CTAP2 canonical form (RFC 9052 section 7, CTAP 2.1 section 8).
+    #[error("malformed COSE key")]
+    MalformedPublicKey,
+    /// A COSE algorithm that this version cannot verify.
+    #[error("COSE algorithm {0} is not supported by this version")]
+    UnsupportedAlgorithm(i64),
+    /// Not a label of a credential.
+    #[error("malformed credential label")]
+    MalformedLabel,
+    /// A credential record that is longer than all string attributes of a principal may be.
+    #[error("credential record too long")]
+    RecordTooLong,
+    /// A credential record that is not one JSON object.
+    #[error("credential record is not a JSON object")]
+    RecordNotObject,
+    /// A credential record with two members of one name.
+    #[error("credential record has a member twice")]
+    RecordMemberRepeated,
+    /// A credential record of another version.
+    #[error("credential record of an unsupported version")]
+    UnsupportedRecordVersion,
+    /// A credential record without this member.
+    #[error("credential record has no member {0}")]
+    RecordMemberMissing(&'static str),
+    /// A credential record whose member is of the wrong type, format or size.
+    #[error("credential record has a malformed member {0}")]
+    RecordMemberMalformed(&'static str),
+    /// A credential record whose `alg` is not the algorithm of its key.
+    #[error("credential record names another algorithm than its key")]
+    RecordAlgorithmMismatch,
+    /// A policy value that this version knows of but does not implement.
+    #[error("fido_policy value is not supported by this version")]
+    UnsupportedPolicy,
+    /// A policy value that does not exist.
+    #[error("unknown fido_policy value")]
+    UnknownPolicy,
+    /// A principal's user verification that this version knows of but does not implement.
+    #[error("fido_uv value is not supported by this version")]
+    UnsupportedUserVerification,
+    /// A user verification value that does not exist.
+    #[error("unknown fido_uv value")]
+    UnknownUserVerification,
+    /// A principal's own indicators, which this version does not implement.
+    #[error("fido_indicator of a principal is not supported by this version")]
+    UnsupportedIndicator,
+    /// The credential does not belong to the principal.
+    #[error("credential is not registered")]
+    UnknownCredential,
+    /// The credential was disabled by an administrator.
+    #[error("credential is disabled")]
+    CredentialDisabled,
+    /// The credential's `not_after` has passed.
+    #[error("credential is expired")]
+    CredentialExpired,
+    /// The credential's algorithm is not among those the realm accepts.
+    #[error("credential's algorithm is not allowed")]
+    AlgorithmNotAllowed,
+    /// A U2F credential that must verify its user.
+    #[error("credential must verify its user and cannot")]
+    CannotVerifyUser,
+    /// Authenticator data for another relying party.
+    #[error("assertion or registration is for another relying party")]
+    RpIdMismatch,
+    /// The key was not touched.
+    #[error("user was not present")]
+    UserNotPresent,
+    /// Neither PIN nor fingerprint was checked, though demanded.
+    #[error("user was not verified")]
+    UserNotVerified,
+    /// The signature does not verify.
+    #[error("bad signature")]
+    BadSignature,
+    /// The signature counter went backwards or stood still: the key may have been cloned.
+    #[error("signature counter did not increase")]
+    CounterNotIncreased,
+    /// The credential is already registered.
+    #[error("credential is already registered")]
+    CredentialAlreadyRegistered,
+
+    /// A SPAKE group number outside the registry (RFC 9588 section 12.2).
+    #[error("unknown SPAKE group")]
+    UnknownGroup,
+    /// No group to put into a support message.
+    #[error("no SPAKE group permitted")]
+    NoGroup,
+    /// A public key of the wrong length, not in canonical form, off the curve or of small order.
+    #[error("invalid SPAKE public key")]
+    InvalidPublicKey,
+    /// A private scalar of the wrong length or out of range.
+    #[error("invalid SPAKE private scalar")]
+    InvalidScalar,
+    /// The random source gave no scalar in range, time after time.
+    #[error("random source gives no usable SPAKE private scalar")]
+    NoUsableScalar,
+    /// A SPAKE computation ended in the identity element, which tells nothing of the password.
+    #[error("SPAKE computation ends in the identity element")]
+    IdentityElement,
+    /// An encryption type whose seed is longer than 255 blocks of the group's hash.
+    #[error("encryption type needs a longer seed than SPAKE derives")]
+    SeedTooLong,
+    /// A message of another kind than the exchange has come to.
+    #[error("SPAKE message out of turn")]
+    UnexpectedMessage,
+    /// A second-factor type that was offered twice in one challenge.
+    #[error("second factor offered twice")]
+    RepeatedFactor,
+    /// A second-factor type that was not offered in this exchange, or is not the one that was chosen.
+    #[error("second factor was not offered in this exchange")]
+    FactorNotOffered,
+    /// SF-NONE with data.
+    #[error("SF-NONE carries data")]
+    UnexpectedFactorData,
+    /// SF-FIDO without data where a message is due.
+    #[error("SF-FIDO carries no data")]
+    MissingFactorData,
+    /// A factor that says it is encrypted in another encryption type than the client key's.
+    #[error("second factor encrypted in another encryption type than the client key's")]
+    EnctypeMismatch,
+    /// The response does not decrypt under K'[1]: the passwords differ.
+    #[error("wrong password")]
+    WrongPassword,
+    /// A later factor message does not decrypt under its key.
+    #[error("second factor message fails its integrity check")]
+    FactorIntegrity,
+    /// A factor that was not verified by the mechanism that this exchange has come to.
+    #[error("verified factor is not the one of this exchange")]
+    WrongVerifiedFactor,
+    /// A cookie of a version that this module does not know.
+    #[error("unknown SPAKE cookie version")]
+    UnknownCookieVersion,
+    /// A cookie of another stage than the message that came with it.
+    #[error("SPAKE cookie of another stage")]
+    WrongCookieStage,
+    /// A cookie that is cut short, too long, or holds what its version does not allow.
+    #[error("malformed SPAKE cookie")]
+    MalformedCookie,
+    /// More than one PA-SPAKE element in one request.
+    #[error("several PA-SPAKE messages in one request")]
+    SeveralMessages,
+    /// A message that continues an exchange without the cookie of that exchange, or with one that has expired.
+    #[error("no SPAKE cookie, or an expired one")]
+    MissingCookie,
+    /// The client speaks other versions of SF-FIDO.
+    #[error("no common version of SF-FIDO")]
+    NoCommonVersion,
+    /// The client's name cannot be written out.
+    #[error("unreadable client principal")]
+    UnreadablePrincipal,
+    /// A frame between module and helper that is not as [`crate::helper`] has it.
+    #[error("malformed frame")]
+    MalformedFrame,
+    /// A frame of a version other than [`crate::helper::VERSION`].
+    #[error("unknown frame version")]
+    UnknownFrameVersion,
 }

@@ -1,1 +1,159 @@
 //! Frames between the client module and krb5-fido-helper.
+//!
+//! A frame is a big-endian `u32`, the number of bytes that follow, at most [`BODY_MAX`]; then one CBOR map of definite
+//! length, its keys 0, 1, 2 and so on in this order:
+//!
+//! | key | value |
+//! |---|---|
+//! | 0 | version: [`VERSION`] |
+//! | 1 | message type |
+//! | 2.. | the fields of the message, in the order in which the types below declare them; null for an absent one |
+//!
+//! A field that is itself a structure is an array of its fields. Nothing is optional in a version but by null, and nothing
+//! follows the map.
+
+mod codec;
+#[cfg(test)]
+mod tests;
+
+pub use codec::{decode, decode_length, encode};
+
+use crate::{
+    fido::factor::{FidoAssertion, RelyingParty},
+    secret::SecretBytes,
+};
+
+/// The version of the frames, under key 0.
+pub const VERSION: u8 = 1;
+
+/// The largest body of a frame, in bytes: its length prefix not counted.
+pub const BODY_MAX: usize = 128 * 1024;
+
+/// The longest PIN that is carried, in bytes of UTF-8 (CTAP 2.1 section 6.5.1).
+pub const PIN_MAX: usize = 63;
+
+/// What the module and the helper say to each other.
+pub enum Message {
+    /// Type 1, module to helper, first and once: sign for one of these parties.
+    Assert(Box<Assert>),
+    /// Type 2, module to helper: the answer to [`Message::PinWanted`], 1 to [`PIN_MAX`] bytes of UTF-8.
+    Pin(SecretBytes),
+    /// Type 3, helper to module: ask for the PIN of this key.
+    PinWanted(PinWanted),
+    /// Type 4, helper to module: the key of this product name waits for its touch.
+    TouchNow(String),
+    /// Type 5, helper to module, last: what the key signed.
+    Assertion(FidoAssertion),
+    /// Type 6, helper to module, last: why there is no assertion.
+    Failed(Failure),
+}
+
+/// What to sign, for whom, and with which keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assert {
+    /// The client's realm: the relying party identifiers follow from it.
+    pub realm: String,
+    /// Relation `fido_rp_id`.
+    pub rp_id: Option<String>,
+    /// Relation `fido_public_suffix_list`: a path.
+    pub public_suffix_list: Option<String>,
+    /// Values of relation `fido_device`; none for its default.
+    pub devices: Vec<String>,
+    /// Relation `fido_timeout`, in seconds.
+    pub timeout_seconds: u32,
+    /// The request's client as krb5_unparse_name prints it.
+    pub principal: Vec<u8>,
+    /// The KDC's nonce.
+    pub nonce: [u8; 32],
+    /// The final SPAKE transcript hash.
+    pub transcript: Vec<u8>,
+    /// SHA-256 of the KDC-REQ-BODY that will carry the assertion.
+    pub request_hash: [u8; 32],
+    /// The KDC's list, at least one.
+    pub parties: Vec<RelyingParty>,
+}
+
+/// A key asks for its PIN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinWanted {
+    /// The key's product name.
+    pub product: String,
+    /// How many wrong PINs the key still takes, if it tells.
+    pub retries: Option<u8>,
+}
+
+/// Why there is no assertion, with what a message for people needs. On the wire: the cause, and an array of its fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// 0: no security key is attached, or `fido_device` is `none`.
+    NoKey,
+    /// 1: the attached key holds none of the credentials.
+    WrongKey {
+        /// The key's product name.
+        product: String,
+    },
+    /// 2: the key's user declined.
+    Declined {
+        /// The key's product name.
+        product: String,
+    },
+    /// 3: no touch in time.
+    TimedOut,
+    /// 4: SIGINT, SIGTERM or SIGHUP.
+    Cancelled,
+    /// 5: the KDC requires user verification and the key has neither a PIN nor a fingerprint.
+    PinRequiredNotSet {
+        /// The key's product name.
+        product: String,
+    },
+    /// 6: wrong PIN.
+    PinInvalid {
+        /// The key's product name.
+        product: String,
+        /// How many wrong PINs the key still takes, if it tells.
+        retries: Option<u8>,
+    },
+    /// 7: too many wrong PINs: only a reset helps.
+    PinBlocked {
+        /// The key's product name.
+        product: String,
+    },
+    /// 8: too many wrong PINs in a row: the key must be plugged in again.
+    PinAuthBlocked {
+        /// The key's product name.
+        product: String,
+    },
+    /// 9: this client signs for none of the relying parties that the KDC named.
+    NoAcceptedRelyingParty,
+    /// 10: a device could not be opened.
+    DeviceUnavailable {
+        /// Its path, or its value of `fido_device`.
+        device: String,
+        /// For people.
+        reason: String,
+    },
+    /// 11: a relation has an impossible value.
+    InvalidConfiguration {
+        /// The relation's name.
+        relation: String,
+        /// Its value.
+        value: String,
+    },
+    /// 12: the key speaks U2F alone, which is not served.
+    U2fOnly {
+        /// The key's product name.
+        product: String,
+    },
+    /// 13: any other error of a key.
+    Device {
+        /// The key's product name.
+        product: String,
+        /// FIDO_ERR_* of libfido2: positive numbers are CTAP status codes.
+        code: i32,
+        /// libfido2's name of the code.
+        text: String,
+    },
+    /// 14: a fault of the helper itself, or frames that it did not expect.
+    Internal,
+}

@@ -49,3 +49,27 @@ pub const RP_ID_REALM_PREFIX: &str = "krb5realm:";
 
 /// What precedes the label in the string attribute that holds a credential.
 pub const ATTRIBUTE_PREFIX: &str = "fido:";
+
+/// What a challenge's length is padded to a multiple of, in bytes.
+pub const FIDO_CHALLENGE_MULTIPLE: usize = 1024;
+
+/// ES256, ECDSA over P-256 with SHA-256 (RFC 9053 section 2.1; IANA COSE algorithms).
+pub const COSE_ES256: i64 = -7;
+
+/// Attestation statement format of a U2F key (WebAuthn Level 3 section 8.6).
+pub const FORMAT_FIDO_U2F: &str = "fido-u2f";
+
+/// The version of credential records that this crate reads and writes.
+pub const RECORD_VERSION: u64 = 1;
+
+/// The bytes that all string attributes of a principal share.
+pub const RECORD_MAX: usize = 65_535;
+
+/// String attribute of a principal's own policy.
+pub const ATTRIBUTE_POLICY: &str = "fido_policy";
+
+/// String attribute of a principal's own user verification.
+pub const ATTRIBUTE_USER_VERIFICATION: &str = "fido_uv";
+
+/// String attribute of a principal's own authentication indicators.
+pub const ATTRIBUTE_INDICATOR: &str = "fido_indicator";

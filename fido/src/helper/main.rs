@@ -1,2 +1,61 @@
-//! x
-fn main() {}
+//! krb5-fido-helper: signs with a security key for the Kerberos client module.
+//!
+//! The module starts it with one end of a socket pair as file descriptor 3 and sends one
+//! [`Assert`](krb5_fido_protocol::helper::Assert); the helper asks for a PIN and announces the touch on the same socket, and
+//! ends with an assertion or a failure. It keeps nothing, prints nothing, and ends when its socket closes.
+
+#![forbid(unsafe_code)]
+
+mod failure;
+mod key;
+mod link;
+mod login;
+mod party;
+
+use std::process::ExitCode;
+
+use krb5_fido_keys::inherited_socket;
+use krb5_fido_protocol::helper::{Failure, Message};
+
+use crate::link::{End, Link, Stop};
+
+const USAGE: &str = "\
+krb5-fido-helper: not a command for people
+The Kerberos client module starts it when a login needs a security key, with a stream socket as file descriptor 3.
+File descriptor 3 is no such socket.";
+
+/// Exit status when the helper was not started by the module.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let Some(socket) = inherited_socket() else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(EXIT_USAGE);
+    };
+    match Link::start(socket) {
+        Ok(link) => serve(&link),
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Answers the one request. Whatever ends the link overrides what became of the request.
+fn serve(link: &Link) -> ExitCode {
+    let outcome = match link.receive() {
+        Ok(Message::Assert(request)) => login::sign_in(&request, link),
+        Ok(_) => Err(Stop::Failed(Failure::Internal)),
+        Err(end) => Err(Stop::Ended(end)),
+    };
+    let (last, status) = match (outcome, link.end()) {
+        (Ok(assertion), _) => (Message::Assertion(assertion), ExitCode::SUCCESS),
+        (Err(Stop::Ended(end)), _) | (Err(Stop::Failed(_)), Some(end)) => match end {
+            End::Closed => return ExitCode::SUCCESS,
+            End::Interrupted => (Message::Failed(Failure::Cancelled), ExitCode::SUCCESS),
+            End::Malformed => (Message::Failed(Failure::Internal), ExitCode::FAILURE),
+        },
+        (Err(Stop::Failed(failure)), None) => (Message::Failed(failure), ExitCode::SUCCESS),
+    };
+    match link.send(&last) {
+        Ok(()) => status,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,1 +1,14 @@
 //! The SF-FIDO second factor: messages, what is signed, credential records, verification.
+
+pub mod authenticator_data;
+mod cbor;
+pub mod client_data;
+pub mod cose;
+pub mod factor;
+pub mod label;
+pub mod policy;
+pub mod record;
+#[cfg(feature = "rp-id")]
+pub mod rp_id;
+#[cfg(feature = "verify")]
+pub mod verify;

@@ -1,2 +1,23 @@
-//! x
-fn main() {}
+//! kdb5_fido: security keys of principals, in the KDC's own database.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod commands;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::Arguments;
+
+fn main() -> ExitCode {
+    match commands::run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kdb5_fido: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,61 @@
+# Thin on purpose: each target is a few commands that can be typed by hand.
+
+PREFIX     ?= /usr/local
+LIBEXECDIR ?= $(PREFIX)/libexec
+BINDIR     ?= $(PREFIX)/bin
+SBINDIR    ?= $(PREFIX)/sbin
+DOCDIR     ?= $(PREFIX)/share/doc/krb5-fido
+# Where libkrb5 and krb5kdc look for preauthentication modules.
+PLUGINDIR  ?= $(shell pkg-config --variable=libdir krb5 2>/dev/null)/krb5/plugins/preauth
+
+CARGO   ?= cargo
+RELEASE := target/release
+
+# The client module starts the helper from here unless krb5.conf names another.
+export KRB5_FIDO_HELPER := $(LIBEXECDIR)/krb5-fido-helper
+
+.PHONY: deps build demo test check audit install uninstall clean
+
+deps:
+	./deps.sh
+
+# The client module is built on its own: in one build with the others it would be given their features.
+build:
+	$(CARGO) build --release --locked -p krb5-fido-client
+	$(CARGO) build --release --locked --workspace --exclude krb5-fido-client
+
+demo: deps build
+	$(RELEASE)/krb5-testrealm demo
+
+test: build
+	$(CARGO) test --locked --workspace --exclude krb5-fido-client
+	$(CARGO) test --locked -p krb5-fido-client
+
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) deny --offline check bans licenses sources
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+# For machines that can fetch the advisory database.
+audit:
+	$(CARGO) deny check advisories
+
+install: build
+	install -D -m 644 $(RELEASE)/libkrb5_fido_client.so $(DESTDIR)$(PLUGINDIR)/fido_client.so
+	install -D -m 644 $(RELEASE)/libkrb5_fido_kdc.so $(DESTDIR)$(PLUGINDIR)/fido_kdc.so
+	install -D -m 755 $(RELEASE)/krb5-fido-helper $(DESTDIR)$(LIBEXECDIR)/krb5-fido-helper
+	install -D -m 755 $(RELEASE)/kdb5_fido $(DESTDIR)$(SBINDIR)/kdb5_fido
+	install -D -m 755 $(RELEASE)/softkey $(DESTDIR)$(BINDIR)/softkey
+	install -D -m 755 $(RELEASE)/krb5-testrealm $(DESTDIR)$(BINDIR)/krb5-testrealm
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md CHANGELOG.md docs/*.md
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/examples docs/examples/*
+
+uninstall:
+	rm -f $(DESTDIR)$(PLUGINDIR)/fido_client.so $(DESTDIR)$(PLUGINDIR)/fido_kdc.so
+	rm -f $(DESTDIR)$(LIBEXECDIR)/krb5-fido-helper $(DESTDIR)$(SBINDIR)/kdb5_fido
+	rm -f $(DESTDIR)$(BINDIR)/softkey $(DESTDIR)$(BINDIR)/krb5-testrealm
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+clean:
+	$(CARGO) clean

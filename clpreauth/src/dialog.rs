@@ -1,0 +1,141 @@
+//! The conversation with krb5-fido-helper, and through it with the key and its user.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    io,
+    time::{Duration, Instant},
+};
+
+use krb5_fido_protocol::{
+    fido::factor::FidoAssertion,
+    helper::{Assert, Message, PIN_MAX, PinWanted, decode, decode_length, encode},
+    secret::SecretBytes,
+};
+use krb5_plugin::{
+    Prompter,
+    child::{Child, is_secure_mode},
+};
+
+use crate::{config::Config, texts};
+
+/// What the helper is given of the environment, beside the variables that name proxies.
+const ENVIRONMENT: [&str; 5] = [
+    "HOME",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",
+    "LANG",
+    "SSL_CERT_FILE",
+];
+
+/// How much longer than fido_timeout the helper may take to answer: it keeps that time limit itself.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A text for the user, of why there is no assertion.
+type Text = String;
+
+/// Has `request` signed by a key. Nothing is left running when this returns.
+pub(crate) fn get_assertion(
+    config: &Config,
+    request: Assert,
+    prompter: Option<Prompter<'_>>,
+) -> Result<FidoAssertion, Text> {
+    let realm = request.realm.clone();
+    let principal = String::from_utf8_lossy(&request.principal).into_owned();
+    let helper = Helper::start(config)?;
+    helper.send(&Message::Assert(Box::new(request)))?;
+    loop {
+        match helper.receive()? {
+            Message::PinWanted(wanted) => helper.send(&Message::Pin(ask_pin(prompter, &wanted)?))?,
+            Message::TouchNow(product) => {
+                if let Some(prompter) = prompter {
+                    prompter.show(&texts::touch_now(&realm, &product));
+                }
+            }
+            Message::Assertion(assertion) => return Ok(assertion),
+            Message::Failed(failure) => return Err(texts::failure(&failure, &principal, &realm)),
+            Message::Assert(_) | Message::Pin(_) => return Err(helper.failed()),
+        }
+    }
+}
+
+fn ask_pin(prompter: Option<Prompter<'_>>, wanted: &PinWanted) -> Result<SecretBytes, Text> {
+    let prompter = prompter.ok_or_else(|| texts::PIN_BUT_NO_PROMPTER.to_owned())?;
+    let pin = prompter
+        .ask_hidden(&texts::pin_prompt(&wanted.product, wanted.retries))
+        .map_err(|_| texts::PIN_NOT_ENTERED.to_owned())?;
+    match pin.expose().len() {
+        0 => Err(texts::PIN_NOT_ENTERED.to_owned()),
+        1..=PIN_MAX => Ok(pin),
+        _ => Err(texts::PIN_TOO_LONG.to_owned()),
+    }
+}
+
+/// The running helper. Its drop ends it.
+struct Helper<'a> {
+    child: Child,
+    config: &'a Config,
+}
+
+impl<'a> Helper<'a> {
+    fn start(config: &'a Config) -> Result<Self, Text> {
+        let environment = environment();
+        let environment: Vec<(&str, &OsStr)> = environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_os_str()))
+            .collect();
+        let child = Child::start(&config.helper, &environment).map_err(|error| {
+            texts::helper_not_started(&config.helper.display().to_string(), &error.to_string())
+        })?;
+        Ok(Self { child, config })
+    }
+
+    fn send(&self, message: &Message) -> Result<(), Text> {
+        let frame = encode(message).map_err(|_| self.failed())?;
+        self.child.send(frame.expose()).map_err(|_| self.failed())
+    }
+
+    fn receive(&self) -> Result<Message, Text> {
+        let deadline = Instant::now() + Duration::from_secs(self.config.timeout.into()) + GRACE;
+        let mut prefix = [0; 4];
+        self.fill(&mut prefix, deadline)?;
+        let mut body = vec![0; decode_length(prefix).map_err(|_| self.failed())?];
+        self.fill(&mut body, deadline)?;
+        decode(&body).map_err(|_| self.failed())
+    }
+
+    fn fill(&self, mut buffer: &mut [u8], deadline: Instant) -> Result<(), Text> {
+        while !buffer.is_empty() {
+            match self.child.receive(buffer, deadline) {
+                Ok(0) => return Err(self.failed()),
+                Ok(received) => buffer = buffer.split_at_mut(received).1,
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    return Err(texts::helper_silent(&self.path()));
+                }
+                Err(_) => return Err(self.failed()),
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&self) -> Text {
+        texts::helper_failed(&self.path())
+    }
+
+    fn path(&self) -> String {
+        self.config.helper.display().to_string()
+    }
+}
+
+/// What the helper needs of this program's environment; nothing where the program has rights that its caller has not.
+fn environment() -> Vec<(String, OsString)> {
+    if is_secure_mode() {
+        return Vec::new();
+    }
+    env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| {
+            ENVIRONMENT.contains(&name.as_str()) || name.to_ascii_lowercase().ends_with("_proxy")
+        })
+        .collect()
+}

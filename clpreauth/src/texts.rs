@@ -1,0 +1,106 @@
+//! Everything that people read, in one place.
+
+use krb5_fido_protocol::{fido::factor::NoticeCode, helper::Failure};
+
+/// The banner while a key waits for its touch.
+pub(crate) fn touch_now(realm: &str, product: &str) -> String {
+    format!("Touch your security key ({product}) to log in to {realm}.")
+}
+
+/// The prompt for a key's PIN.
+pub(crate) fn pin_prompt(product: &str, retries: Option<u8>) -> String {
+    match retries {
+        Some(1) => format!("PIN for {product} (the last attempt before it locks)"),
+        Some(retries) => format!("PIN for {product} ({retries} attempts left)"),
+        None => format!("PIN for {product}"),
+    }
+}
+
+pub(crate) const PIN_BUT_NO_PROMPTER: &str =
+    "The security key wants its PIN, and this program cannot ask for it: use kinit";
+pub(crate) const PIN_NOT_ENTERED: &str = "No PIN was entered: the login was given up";
+pub(crate) const PIN_TOO_LONG: &str = "The PIN of a security key has at most 63 bytes";
+pub(crate) const UNINTELLIGIBLE: &str =
+    "The KDC asked for a security key in a way that this client does not understand";
+pub(crate) const FACETS_UNSUPPORTED: &str =
+    "fido_facets_url is set, and this version does not read facet lists: remove it, or set fido_rp_id";
+
+/// A relation of krb5.conf or an option of `kinit -X` with an impossible value.
+pub(crate) fn invalid_value(relation: &str, value: &str) -> String {
+    format!("{relation} has the impossible value \"{value}\": see krb5.conf, or the -X options of kinit")
+}
+
+/// krb5-fido-helper could not be started.
+pub(crate) fn helper_not_started(path: &str, reason: &str) -> String {
+    format!("Could not start {path}, which talks to security keys: {reason}; see fido_helper in krb5.conf")
+}
+
+/// krb5-fido-helper ended, or sent what it should not.
+pub(crate) fn helper_failed(path: &str) -> String {
+    format!("{path}, which talks to security keys, ended unexpectedly")
+}
+
+/// krb5-fido-helper did not answer in time.
+pub(crate) fn helper_silent(path: &str) -> String {
+    format!("{path}, which talks to security keys, did not answer")
+}
+
+/// The KDC's notice.
+pub(crate) fn notice(code: NoticeCode, principal: &str, url: Option<&str>) -> String {
+    let text = match code {
+        NoticeCode::EnrolRequired => {
+            format!("{principal} must log in with a security key, and none is registered")
+        }
+        NoticeCode::NoneUsable => {
+            format!("None of the security keys registered for {principal} may be used")
+        }
+    };
+    match url {
+        Some(url) => format!("{text}: see {url}"),
+        None => format!("{text}: ask your administrator"),
+    }
+}
+
+/// Why there is no assertion.
+pub(crate) fn failure(failure: &Failure, principal: &str, realm: &str) -> String {
+    match failure {
+        Failure::NoKey => format!("No security key attached: plug in the one registered for {principal}"),
+        Failure::WrongKey { product } => {
+            format!("{product} is not a security key registered for {principal}")
+        }
+        Failure::Declined { product } => format!("The login to {realm} was declined on {product}"),
+        Failure::TimedOut => format!("The security key was not touched in time to log in to {realm}"),
+        Failure::Cancelled => format!("The login to {realm} was cancelled"),
+        Failure::PinRequiredNotSet { product } => {
+            format!("{realm} wants the PIN of {product}, and none is set: set one with fido2-token -S")
+        }
+        Failure::PinInvalid {
+            product,
+            retries: Some(retries),
+        } => {
+            format!("Wrong PIN for {product}: {retries} attempts left")
+        }
+        Failure::PinInvalid {
+            product,
+            retries: None,
+        } => format!("Wrong PIN for {product}"),
+        Failure::PinBlocked { product } => {
+            format!(
+                "{product} is locked after too many wrong PINs: only a reset, which erases it, unlocks it"
+            )
+        }
+        Failure::PinAuthBlocked { product } => {
+            format!("{product} takes no PIN until it was unplugged: plug it in again")
+        }
+        Failure::NoAcceptedRelyingParty => format!(
+            "The KDC of {realm} asked for signatures for other names than this client accepts: see fido_rp_id"
+        ),
+        Failure::DeviceUnavailable { device, reason } => {
+            format!("Could not open the security key {device}: {reason}")
+        }
+        Failure::InvalidConfiguration { relation, value } => invalid_value(relation, value),
+        Failure::U2fOnly { product } => format!("{product} speaks only U2F, which this version does not use"),
+        Failure::Device { product, code, text } => format!("{product} failed: {text} ({code})"),
+        _ => "krb5-fido-helper failed for a reason that it does not tell".to_owned(),
+    }
+}

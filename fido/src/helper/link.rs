@@ -1,0 +1,231 @@
+//! The socket to the client module, and what ends the helper before its time.
+//!
+//! One thread, the watcher, reads the socket and the pipe that signals write to. It hands messages to the main thread, which
+//! does everything else and may stand in a request to a key for a minute. When the module is gone or a signal comes, the
+//! watcher cancels the key until the main thread has closed it and ended the process; if that does not happen soon, the
+//! watcher ends it.
+
+use std::{
+    io::{self, Read, Write},
+    os::unix::net::UnixStream,
+    process,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use krb5_fido_keys::{Canceller, Device};
+use krb5_fido_protocol::{
+    helper::{Failure, Message, decode, decode_length, encode},
+    secret::SecretBytes,
+};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    flag,
+    low_level::pipe,
+};
+
+/// How long the main thread may take to close the key once the end has come.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How often the key is cancelled meanwhile: it forgets a cancellation that overtakes its request.
+const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What ends the helper before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The module closed its socket, or died.
+    Closed,
+    /// SIGINT, SIGTERM or SIGHUP.
+    Interrupted,
+    /// The module sent what is no frame.
+    Malformed,
+}
+
+/// Why there is no assertion.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Failed(Failure),
+    Ended(End),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<End> for Stop {
+    fn from(end: End) -> Self {
+        Self::Ended(end)
+    }
+}
+
+/// The main thread's side.
+pub(crate) struct Link {
+    socket: UnixStream,
+    messages: Receiver<Message>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    end: OnceLock<End>,
+    /// Set by the signal handler itself, which may interrupt a request before the watcher runs.
+    interrupted: Arc<AtomicBool>,
+    canceller: Mutex<Option<Canceller>>,
+}
+
+impl Shared {
+    fn end(&self) -> Option<End> {
+        if self.interrupted.load(Ordering::SeqCst) {
+            return Some(End::Interrupted);
+        }
+        self.end.get().copied()
+    }
+
+    fn canceller(&self) -> MutexGuard<'_, Option<Canceller>> {
+        self.canceller.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cancel(&self) {
+        if let Some(canceller) = &*self.canceller() {
+            canceller.cancel();
+        }
+    }
+}
+
+impl Link {
+    /// Catches the signals and starts the watcher.
+    pub(crate) fn start(socket: UnixStream) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let signals = catch_signals(&shared.interrupted)?;
+        let (sender, messages) = channel();
+        let watcher = Watcher {
+            socket: socket.try_clone()?,
+            signals,
+            shared: Arc::clone(&shared),
+        };
+        thread::Builder::new().spawn(move || watcher.run(sender))?;
+        Ok(Self {
+            socket,
+            messages,
+            shared,
+        })
+    }
+
+    /// The next message, however long it takes.
+    pub(crate) fn receive(&self) -> Result<Message, End> {
+        // The watcher has set the end before it lets go of its side.
+        self.messages
+            .recv()
+            .map_err(|_| self.end().unwrap_or(End::Closed))
+    }
+
+    pub(crate) fn send(&self, message: &Message) -> Result<(), Stop> {
+        let frame = encode(message).map_err(|_| Failure::Internal)?;
+        (&self.socket)
+            .write_all(frame.expose())
+            .map_err(|_| Stop::Ended(End::Closed))
+    }
+
+    pub(crate) fn end(&self) -> Option<End> {
+        self.shared.end()
+    }
+
+    /// From now on `device` is what gets cancelled.
+    pub(crate) fn attach(&self, device: &Device) -> Result<(), End> {
+        *self.shared.canceller() = Some(device.canceller());
+        self.end().map_or(Ok(()), Err)
+    }
+}
+
+fn catch_signals(interrupted: &Arc<AtomicBool>) -> io::Result<UnixStream> {
+    let (signals, handler) = UnixStream::pair()?;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        flag::register(signal, Arc::clone(interrupted))?;
+        pipe::register(signal, handler.try_clone()?)?;
+    }
+    Ok(signals)
+}
+
+struct Watcher {
+    socket: UnixStream,
+    signals: UnixStream,
+    shared: Arc<Shared>,
+}
+
+impl Watcher {
+    fn run(self, sender: Sender<Message>) {
+        let end = loop {
+            match self.read_message() {
+                Ok(message) => {
+                    if sender.send(message).is_err() {
+                        return;
+                    }
+                }
+                Err(end) => break end,
+            }
+        };
+        // Nobody else sets it.
+        let _: &End = self.shared.end.get_or_init(|| end);
+        drop(sender);
+        self.force_the_end();
+    }
+
+    fn read_message(&self) -> Result<Message, End> {
+        let mut prefix = [0; 4];
+        self.read(&mut prefix)?;
+        let length = decode_length(prefix).map_err(|_| End::Malformed)?;
+        let mut body = SecretBytes::zeroed(length);
+        self.read(body.expose_mut())?;
+        decode(body.expose()).map_err(|_| End::Malformed)
+    }
+
+    /// Fills `buffer`, unless a signal or the end of the socket comes first.
+    fn read(&self, buffer: &mut [u8]) -> Result<(), End> {
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            self.wait()?;
+            match (&self.socket).read(rest) {
+                Ok(0) => return Err(End::Closed),
+                Ok(count) => rest = rest.get_mut(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Err(End::Closed),
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&self) -> Result<(), End> {
+        let mut both = [
+            PollFd::new(&self.signals, PollFlags::IN),
+            PollFd::new(&self.socket, PollFlags::IN),
+        ];
+        match poll(&mut both, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return Err(End::Closed),
+        }
+        match self.shared.end() {
+            Some(end) => Err(end),
+            None => Ok(()),
+        }
+    }
+
+    fn force_the_end(&self) {
+        let started = Instant::now();
+        while started.elapsed() < GRACE {
+            self.shared.cancel();
+            thread::sleep(CANCEL_INTERVAL);
+        }
+        process::exit(1);
+    }
+}

@@ -1,0 +1,210 @@
+//! Which keys are attached.
+//!
+//! Invariants:
+//! 1. `fido_dev_info_free` wants the number that `fido_dev_info_new` was called with.
+//! 2. `fido_dev_info_manifest` fills the first entries and reports how many, never more than it was given room for.
+
+use std::{
+    ffi::{CStr, CString},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use libfido2_sys as ffi;
+
+use super::{code::check, handle::copy_string};
+use crate::{DeviceSpec, Error};
+
+/// More keys than anybody attaches at once.
+const LIST_MAX: usize = 64;
+
+/// The longest product name, in characters.
+const PRODUCT_MAX: usize = 64;
+
+/// A key that may be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    place: Place,
+    product: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A path that libfido2 understands.
+    Path(CString),
+    /// The socket of a software key.
+    Socket(PathBuf),
+}
+
+impl DeviceInfo {
+    fn new(place: Place, product: &str, fallback: &str) -> Self {
+        // The name comes from the device and ends up on terminals.
+        let printable: String = product
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(PRODUCT_MAX)
+            .collect();
+        let product = match printable.trim() {
+            "" => fallback.to_owned(),
+            name => name.to_owned(),
+        };
+        Self { place, product }
+    }
+
+    /// The product name for people, at most 64 characters; "security key" or "software key" if it has none.
+    pub fn product(&self) -> &str {
+        &self.product
+    }
+
+    /// The value of `fido_device` that means this key.
+    pub fn device(&self) -> String {
+        match &self.place {
+            Place::Path(path) => path.to_string_lossy().into_owned(),
+            Place::Socket(path) => format!("unix:{}", path.display()),
+        }
+    }
+
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+/// The keys that `specs` name, each once, in that order. A path or socket that is named is listed whether or not anything
+/// is there: [`crate::Device::open`] tells.
+///
+/// # Errors
+/// [`Error::OutOfMemory`], [`Error::InvalidDeviceSpec`], or what libfido2 fails with.
+pub fn discover(specs: &[DeviceSpec]) -> Result<Vec<DeviceInfo>, Error> {
+    let attached = match specs
+        .iter()
+        .any(|spec| matches!(spec, DeviceSpec::Auto | DeviceSpec::Path(_)))
+    {
+        true => list_attached()?,
+        false => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for spec in specs {
+        match spec {
+            DeviceSpec::None => {}
+            DeviceSpec::Auto => found.extend(attached.iter().cloned()),
+            DeviceSpec::Path(path) => found.push(named(path, &attached)?),
+            DeviceSpec::Unix(path) => {
+                found.push(DeviceInfo::new(Place::Socket(path.clone()), "", "software key"));
+            }
+        }
+    }
+    let mut once: Vec<DeviceInfo> = Vec::new();
+    for device in found {
+        if once.iter().all(|other| other.place != device.place) {
+            once.push(device);
+        }
+    }
+    Ok(once)
+}
+
+/// The device at `path`, with its product name if it is attached.
+fn named(path: &Path, attached: &[DeviceInfo]) -> Result<DeviceInfo, Error> {
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Error::InvalidDeviceSpec)?;
+    let place = Place::Path(path);
+    Ok(attached
+        .iter()
+        .find(|device| device.place == place)
+        .cloned()
+        .unwrap_or_else(|| attached_device(place, "")))
+}
+
+fn attached_device(place: Place, product: &str) -> DeviceInfo {
+    DeviceInfo::new(place, product, "security key")
+}
+
+fn list_attached() -> Result<Vec<DeviceInfo>, Error> {
+    let list = List::manifest()?;
+    (0..list.count).map(|index| list.device(index)).collect()
+}
+
+struct List {
+    entries: *mut ffi::fido_dev_info_t,
+    count: usize,
+}
+
+impl List {
+    fn manifest() -> Result<Self, Error> {
+        // SAFETY: fido_dev_info_manifest(3): takes any number.
+        let entries = unsafe { ffi::fido_dev_info_new(LIST_MAX) };
+        if entries.is_null() {
+            return Err(Error::OutOfMemory);
+        }
+        let mut list = Self { entries, count: 0 };
+        // SAFETY: `entries` has room for LIST_MAX, and `count` is ours.
+        let code = unsafe { ffi::fido_dev_info_manifest(list.entries, LIST_MAX, &raw mut list.count) };
+        check(code)?;
+        Ok(list)
+    }
+
+    fn device(&self, index: usize) -> Result<DeviceInfo, Error> {
+        // SAFETY: invariant 2: `index` is below `count`.
+        let entry = unsafe { ffi::fido_dev_info_ptr(self.entries, index) };
+        // SAFETY: `entry` is one of the list.
+        let path = unsafe { ffi::fido_dev_info_path(entry) };
+        if path.is_null() {
+            return Err(Error::OutOfMemory);
+        }
+        // SAFETY: a string of the entry.
+        let path = unsafe { CStr::from_ptr(path) }.to_owned();
+        // SAFETY: `entry` is one of the list.
+        let product = unsafe { ffi::fido_dev_info_product_string(entry) };
+        // SAFETY: NULL or a string of the entry.
+        let product = unsafe { copy_string(product) };
+        Ok(attached_device(Place::Path(path), &product))
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        // SAFETY: invariant 1.
+        unsafe { ffi::fido_dev_info_free(&raw mut self.entries, LIST_MAX) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn specs(values: &[&str]) -> Vec<DeviceSpec> {
+        values
+            .iter()
+            .map(|value| DeviceSpec::parse(value).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn none_and_nothing_list_nothing() {
+        assert_eq!(discover(&[]).unwrap(), []);
+        assert_eq!(discover(&specs(&["none"])).unwrap(), []);
+    }
+
+    #[test]
+    fn lists_each_device_once_and_in_order() {
+        let found = discover(&specs(&[
+            "unix:/b",
+            "/dev/null",
+            "none",
+            "unix:/a",
+            "unix:/b",
+            "/dev/null",
+        ]))
+        .unwrap();
+        let devices: Vec<String> = found.iter().map(DeviceInfo::device).collect();
+        assert_eq!(devices, ["unix:/b", "/dev/null", "unix:/a"]);
+        assert_eq!(found[0].product(), "software key");
+        assert_eq!(found[1].product(), "security key");
+    }
+
+    #[test]
+    fn product_names_are_fit_for_a_terminal() {
+        let device = |product: &str| attached_device(Place::Path(c"/dev/x".to_owned()), product);
+        assert_eq!(device(" Key\x1b[2J\r\n 5 ").product(), "Key[2J 5");
+        assert_eq!(device("\u{9b}\u{7f} ").product(), "security key");
+        assert_eq!(device(&"k".repeat(1000)).product().len(), PRODUCT_MAX);
+    }
+}

@@ -1,0 +1,44 @@
+//! The public suffix list that rpIds are derived with.
+
+use std::{fs, path::Path};
+
+use psl::Psl;
+
+/// Where distributions keep the list.
+const SYSTEM_LIST: &str = "/usr/share/publicsuffix/public_suffix_list.dat";
+
+/// A configured list that cannot be read, or whose path is not absolute.
+#[derive(Debug, thiserror::Error)]
+#[error("fido_public_suffix_list: {path} is no absolute path of a file that can be read")]
+pub struct SuffixListError {
+    /// The path as configured.
+    pub path: String,
+}
+
+/// The list to derive the rpId of `realm` with: the configured one, else the system's, else what the copy in this program
+/// has for the realm.
+///
+/// # Errors
+/// [`SuffixListError`]: a configured list is not replaced by another.
+pub fn read_suffix_list(realm: &str, configured: Option<&str>) -> Result<Option<Vec<u8>>, SuffixListError> {
+    match configured {
+        None => Ok(fs::read(SYSTEM_LIST).ok().or_else(|| built_in_rule(realm))),
+        Some(path) => {
+            let list = if Path::new(path).is_absolute() {
+                fs::read(path).ok()
+            } else {
+                None
+            };
+            list.map(Some).ok_or_else(|| SuffixListError {
+                path: path.to_owned(),
+            })
+        }
+    }
+}
+
+/// The public suffix of `realm` by the psl crate's copy of the list, as a list of that one rule.
+fn built_in_rule(realm: &str) -> Option<Vec<u8>> {
+    let name = realm.to_ascii_lowercase();
+    let suffix = psl::List.suffix(name.as_bytes())?;
+    suffix.is_known().then(|| suffix.as_bytes().to_vec())
+}

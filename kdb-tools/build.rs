@@ -1,0 +1,14 @@
+//! Links the kadm5 library that each program wants.
+
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let server = pkg_config::Config::new()
+        .cargo_metadata(false)
+        .probe("kadm-server")?;
+    for path in &server.link_paths {
+        println!("cargo::rustc-link-search=native={}", path.display());
+    }
+    println!("cargo::rustc-link-arg-bin=kdb5_fido=-lkadm5srv_mit");
+    Ok(())
+}

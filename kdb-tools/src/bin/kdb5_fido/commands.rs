@@ -1,0 +1,269 @@
+//! What each command does and prints.
+
+use std::{
+    fs,
+    io::{Read, stdin},
+    path::Path,
+};
+
+use krb5_fido_keys::read_suffix_list;
+use krb5_fido_protocol::fido::{cose::Algorithm, label::Label, record::CredentialRecord, rp_id::RpIdRules};
+use krb5_fido_tools::{Added, Error, KeyRequest, Keys, Listed, Store, Terminal, register};
+use serde_json::{Value, json};
+use time::{UtcDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    arguments::{Arguments, Command},
+    terminal::{Console, confirm},
+};
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
+    let store = Store::new(arguments.realm.as_deref())?;
+    let keys = store.open(arguments.database.as_deref())?;
+    match &arguments.command {
+        Command::Enroll {
+            principal,
+            name,
+            device,
+            rp_id,
+        } => {
+            let target = Target {
+                keys: &keys,
+                principal,
+                name: name.as_deref(),
+            };
+            let record = enroll(&store, &target, device, rp_id.as_deref())?;
+            print_added(&target.add(&record)?, &record, arguments.json);
+        }
+        Command::Add {
+            principal,
+            name,
+            file,
+        } => {
+            let record =
+                CredentialRecord::parse(read(file)?.trim()).map_err(|cause| Error::MalformedRecord {
+                    path: file.clone(),
+                    cause,
+                })?;
+            let target = Target {
+                keys: &keys,
+                principal,
+                name: name.as_deref(),
+            };
+            print_added(&target.add(&record)?, &record, arguments.json);
+        }
+        Command::List { principal } => {
+            let listed = match principal {
+                Some(principal) => vec![keys.list(principal)?],
+                None => keys.list_all()?,
+            };
+            print_list(&listed, arguments.json);
+        }
+        Command::Remove {
+            principal,
+            label,
+            yes,
+        } => remove(&keys, principal, label, *yes, arguments.json)?,
+    }
+    Ok(())
+}
+
+/// Where a new key goes.
+struct Target<'a> {
+    keys: &'a Keys<'a>,
+    principal: &'a str,
+    name: Option<&'a str>,
+}
+
+impl Target<'_> {
+    fn add(&self, record: &CredentialRecord) -> Result<Added, Error> {
+        self.keys.add(self.principal, self.name, record)
+    }
+}
+
+fn enroll(
+    store: &Store,
+    target: &Target<'_>,
+    devices: &[String],
+    rp_id: Option<&str>,
+) -> Result<CredentialRecord, Error> {
+    let listed = target.keys.list(target.principal)?;
+    // Before anybody touches a key: the name must be free.
+    Keys::choose_label(&listed, target.name)?;
+    let (rp_id, rule) = choose_rp_id(store, rp_id)?;
+    let configured = store.client_values("fido_device")?;
+    Console.show(&format!("Registering for relying party {rp_id} ({rule})."));
+    let registered = register(
+        &KeyRequest {
+            listed: &listed,
+            rp_id: &rp_id,
+            realm: store.realm(),
+            devices: if devices.is_empty() { &configured } else { devices },
+            by: "kdb5_fido",
+        },
+        &Console,
+    )?;
+    Console.show(&format!("{} works.", registered.product));
+    Ok(registered.record)
+}
+
+/// The rpId to register for: what clients with this machine's configuration sign for in the realm.
+fn choose_rp_id(store: &Store, wanted: Option<&str>) -> Result<(String, String), Error> {
+    let first = |relation| Ok::<_, Error>(store.client_values(relation)?.into_iter().next());
+    let configured = first("fido_rp_id")?;
+    let list = read_suffix_list(store.realm(), first("fido_public_suffix_list")?.as_deref())?;
+    let rules = RpIdRules::new(store.realm(), configured.as_deref(), list.as_deref());
+    let Some(wanted) = wanted else {
+        let (rp_id, rule) = rules.registration();
+        return Ok((rp_id.to_owned(), rule.to_string()));
+    };
+    match rules.accepts(wanted) {
+        Some(rule) => Ok((wanted.to_owned(), rule.to_string())),
+        None => Err(Error::ForeignRelyingParty {
+            rp_id: wanted.to_owned(),
+            realm: store.realm().to_owned(),
+            accepted: rules
+                .accepted()
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect::<Vec<_>>()
+                .join(" or "),
+        }),
+    }
+}
+
+fn read(file: &Path) -> Result<String, Error> {
+    let text = if file == Path::new("-") {
+        let mut text = String::new();
+        stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(file)
+    };
+    text.map_err(|source| Error::UnreadableFile {
+        path: file.to_owned(),
+        source,
+    })
+}
+
+fn print_added(added: &Added, record: &CredentialRecord, as_json: bool) {
+    if as_json {
+        let Added { flags_after, .. } = added;
+        let mut object = describe(&added.label, record);
+        object["principal"] = json!(added.principal);
+        object["requires_preauth"] = json!(flags_after.requires_preauth);
+        object["requires_hwauth"] = json!(flags_after.requires_hwauth);
+        println!("{object}");
+        return;
+    }
+    println!("Registered {} for {}.", added.label, added.principal);
+    let changed = [
+        (added.flags_before.requires_preauth, "+requires_preauth"),
+        (added.flags_before.requires_hwauth, "+requires_hwauth"),
+    ];
+    let set: Vec<&str> = changed
+        .iter()
+        .filter(|(before, _)| !before)
+        .map(|(_, flag)| *flag)
+        .collect();
+    match set.as_slice() {
+        [] => println!("+requires_preauth and +requires_hwauth were set already."),
+        set => println!("Set {}.", set.join(" and ")),
+    }
+}
+
+fn print_list(listed: &[Listed], as_json: bool) {
+    if as_json {
+        let entries: Vec<Value> = listed.iter().flat_map(json_entries).collect();
+        println!("{}", Value::Array(entries));
+        return;
+    }
+    for listed in listed {
+        println!("{}", listed.principal);
+        for (label, record) in listed.enrolment.credentials() {
+            println!(
+                "    {:<12} {:<9} {}  {}  {}",
+                label.to_string(),
+                state(record),
+                format_time(record.created()),
+                record.public_key().algorithm().name(),
+                record.rp_id(),
+            );
+        }
+        for garbled in listed.enrolment.garbled() {
+            println!("    {garbled}");
+        }
+        if listed.count() == 0 {
+            println!("    no security keys");
+        }
+    }
+}
+
+fn json_entries(listed: &Listed) -> Vec<Value> {
+    let with_principal = |mut object: Value| {
+        object["principal"] = json!(listed.principal);
+        object
+    };
+    let readable = listed
+        .enrolment
+        .credentials()
+        .iter()
+        .map(|(label, record)| describe(label, record));
+    let garbled = listed.enrolment.garbled().iter().map(|garbled| {
+        let attribute = String::from_utf8_lossy(&garbled.attribute);
+        json!({ "attribute": attribute, "state": "garbled", "error": garbled.error.to_string() })
+    });
+    readable.chain(garbled).map(with_principal).collect()
+}
+
+fn describe(label: &Label, record: &CredentialRecord) -> Value {
+    json!({
+        "label": label.to_string(),
+        "state": state(record),
+        "rp": record.rp_id(),
+        "alg": record.public_key().algorithm().identifier(),
+        "created": format_time(record.created()),
+        "not_after": record.not_after().map(format_time),
+        "aaguid": record.aaguid().map(|aaguid| aaguid.to_string()),
+        "fmt": record.format(),
+        "counter": record.counter(),
+        "by": record.by(),
+    })
+}
+
+fn state(record: &CredentialRecord) -> &'static str {
+    if record.is_disabled() {
+        return "disabled";
+    }
+    match record.usable(UtcDateTime::now(), &[Algorithm::Es256]) {
+        Ok(()) => "usable",
+        Err(krb5_fido_protocol::Error::CredentialExpired) => "expired",
+        Err(_) => "unusable",
+    }
+}
+
+fn format_time(time: UtcDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_default()
+}
+
+fn remove(keys: &Keys<'_>, principal: &str, label: &str, yes: bool, as_json: bool) -> Result<(), Error> {
+    let removed = keys.remove(principal, label, || {
+        let question = format!(
+            "{label} is the last key of {principal}: the password alone will do from now on. Remove it?"
+        );
+        if yes { Ok(true) } else { confirm(&question) }
+    })?;
+    if as_json {
+        let object = json!({
+            "principal": removed.principal,
+            "label": label,
+            "was_last": removed.was_last,
+        });
+        println!("{object}");
+        return Ok(());
+    }
+    println!("Removed {label} of {}.", removed.principal);
+    if removed.was_last {
+        println!("It was the last key: cleared requires_hwauth; requires_preauth stays.");
+    }
+    Ok(())
+}

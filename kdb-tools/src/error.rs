@@ -1,0 +1,191 @@
+//! Why an enrolment command failed: what, where, and what to do.
+
+use std::path::PathBuf;
+
+use krb5_fido_protocol::Error as Cause;
+use krb5_plugin::{Failure, kadm5};
+
+/// One variant per cause.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration cannot be read.
+    #[error("{text} while reading the Kerberos configuration: see KRB5_CONFIG and KRB5_KDC_PROFILE")]
+    Configuration {
+        /// What krb5 says.
+        text: String,
+    },
+    /// The database cannot be opened.
+    #[error(
+        "{text} while opening the database of {realm}: this command runs on the KDC, as its administrator"
+    )]
+    DatabaseUnavailable {
+        /// The realm.
+        realm: String,
+        /// What krb5 says.
+        text: String,
+    },
+    /// The database cannot be read or written.
+    #[error("{text} while {doing}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// What krb5 says.
+        text: String,
+    },
+    /// No principal of that name.
+    #[error("Principal does not exist: {principal}")]
+    UnknownPrincipal {
+        /// The name as given.
+        principal: String,
+    },
+    /// Not a principal name.
+    #[error("{text} while parsing the principal name {principal}")]
+    MalformedPrincipal {
+        /// The name as given.
+        principal: String,
+        /// What krb5 says.
+        text: String,
+    },
+    /// The label is taken.
+    #[error("{principal} has a key named {label} already: choose another name with --name")]
+    LabelTaken {
+        /// The principal.
+        principal: String,
+        /// The label.
+        label: String,
+    },
+    /// Not a label.
+    #[error(
+        "\"{label}\" cannot be the name of a key: a letter or digit, then up to 31 letters, digits, '.', '_' or '-'"
+    )]
+    MalformedLabel {
+        /// The label as given.
+        label: String,
+    },
+    /// The key is registered.
+    #[error("This key is registered for {principal} already, as {label}")]
+    AlreadyRegistered {
+        /// The principal.
+        principal: String,
+        /// Its label there.
+        label: String,
+    },
+    /// The attached key says that it is registered.
+    #[error("{product} is registered for {principal} already")]
+    KeyExcluded {
+        /// The key.
+        product: String,
+        /// The principal.
+        principal: String,
+    },
+    /// No key of that name.
+    #[error("{principal} has no key named {label}: list shows what there is")]
+    NoSuchLabel {
+        /// The principal.
+        principal: String,
+        /// The label.
+        label: String,
+    },
+    /// 65,535 bytes of string attributes are used up.
+    #[error("The string attributes of {principal} are full (65,535 bytes): remove a key first")]
+    AttributesFull {
+        /// The principal.
+        principal: String,
+    },
+    /// Somebody else changed the entry at the same time.
+    #[error(
+        "The change to {principal} did not stay: somebody else changed the entry at the same time; try again"
+    )]
+    NotStored {
+        /// The principal.
+        principal: String,
+    },
+    /// The last key goes only with `--yes`.
+    #[error(
+        "{label} is the last key of {principal}: without one the password alone will do; say --yes if that is meant"
+    )]
+    LastKey {
+        /// The principal.
+        principal: String,
+        /// The label.
+        label: String,
+    },
+    /// A file cannot be read.
+    #[error("Could not read {}: {source}", path.display())]
+    UnreadableFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not a credential record.
+    #[error("{} holds no credential record: {cause}", path.display())]
+    MalformedRecord {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: Cause,
+    },
+    /// No key is attached.
+    #[error("No security key attached: plug one in, or name it with --device")]
+    NoKey,
+    /// Several keys are attached.
+    #[error("Several security keys are attached ({keys}): name one with --device")]
+    SeveralKeys {
+        /// Their devices.
+        keys: String,
+    },
+    /// An rpId that no client in the realm signs for.
+    #[error(
+        "No client signs for \"{rp_id}\" in {realm}: {accepted} would do, or set fido_rp_id in krb5.conf everywhere"
+    )]
+    ForeignRelyingParty {
+        /// The rpId as given.
+        rp_id: String,
+        /// The realm.
+        realm: String,
+        /// What clients sign for.
+        accepted: String,
+    },
+    /// The public suffix list.
+    #[error(transparent)]
+    SuffixList(#[from] krb5_fido_keys::SuffixListError),
+    /// What the key returned is refused.
+    #[error("What {product} returned is refused: {cause}; nothing was stored")]
+    Refused {
+        /// The key.
+        product: String,
+        /// Why.
+        cause: Cause,
+    },
+    /// The key failed.
+    #[error("{0}; nothing was stored")]
+    Key(#[from] krb5_fido_keys::Error),
+    /// The terminal failed.
+    #[error("Could not ask on the terminal: {0}")]
+    Terminal(std::io::Error),
+    /// The operating system has no randomness.
+    #[error("The system's random number generator failed: {0}")]
+    Random(getrandom::Error),
+}
+
+impl Error {
+    /// A failure of kadm5 while something was done to a principal.
+    pub(crate) fn database(failure: Failure, principal: &str, doing: &'static str) -> Self {
+        let principal = principal.to_owned();
+        match failure.error.code() {
+            kadm5::UNKNOWN_PRINCIPAL => Self::UnknownPrincipal { principal },
+            kadm5::STRINGS_TOO_LONG => Self::AttributesFull { principal },
+            _ => Self::Database {
+                doing,
+                text: text(failure),
+            },
+        }
+    }
+}
+
+/// What krb5 says of a failure.
+pub(crate) fn text(failure: Failure) -> String {
+    failure.message.unwrap_or_else(|| failure.error.text())
+}

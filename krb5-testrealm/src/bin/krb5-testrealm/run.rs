@@ -1,0 +1,106 @@
+//! `krb5-testrealm run`.
+
+use std::{
+    error::Error,
+    io,
+    os::unix::process::ExitStatusExt as _,
+    process::{Child, ExitCode, ExitStatus},
+    thread,
+    time::{Duration, Instant},
+};
+
+use krb5_testrealm::{Modules, Realm};
+use rustix::{
+    process::{Pid, Signal, getpgrp, kill_process},
+    termios::tcgetpgrp,
+};
+
+use crate::{RunOptions, signals::Signals};
+
+/// How often the command is asked whether it has ended.
+const POLL: Duration = Duration::from_millis(10);
+/// How long the command may take to end after a signal that was passed on.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs the command in a realm. The realm is gone when this returns.
+pub(crate) fn run(options: RunOptions) -> Result<ExitCode, Box<dyn Error>> {
+    let signals = Signals::note()?;
+    let realm = start_realm(&options)?;
+    if let Some(signal) = signals.take() {
+        return Ok(exit_code_of_signal(signal.as_raw()));
+    }
+    let Some((program, arguments)) = options.command.split_first() else {
+        return Err("no command".into());
+    };
+    match realm.command(program).args(arguments).spawn() {
+        Ok(mut child) => Ok(exit_code(wait(&mut child, &signals)?)),
+        Err(error) => {
+            eprintln!("krb5-testrealm: cannot start {}: {error}", program.display());
+            Ok(ExitCode::from(if error.kind() == io::ErrorKind::NotFound {
+                127
+            } else {
+                126
+            }))
+        }
+    }
+}
+
+fn start_realm(options: &RunOptions) -> Result<Realm, krb5_testrealm::Error> {
+    let mut builder = Realm::builder().realm(&options.realm);
+    if let Some(directory) = &options.dir {
+        builder = builder.dir(directory).keep_dir(false);
+    }
+    if options.stock {
+        builder = builder.client_modules(Modules::Stock).kdc_modules(Modules::Stock);
+    }
+    for (address, value) in &options.kdc {
+        builder = builder.kdc_relation(address, value);
+    }
+    for (address, value) in &options.client {
+        builder = builder.client_relation(address, value);
+    }
+    builder.start()
+}
+
+/// Waits for the command, passing signals on.
+fn wait(child: &mut Child, signals: &Signals) -> io::Result<ExitStatus> {
+    let mut deadline = None;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        match signals.take() {
+            Some(Signal::INT) if terminal_signals_us() => {}
+            Some(signal) => {
+                // It has not been waited for, so that its id is still its own.
+                kill_process(Pid::from_child(child), signal)?;
+                if signal != Signal::INT {
+                    deadline.get_or_insert(Instant::now() + STOP_LIMIT);
+                }
+            }
+            None => {}
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            child.kill()?;
+        }
+        thread::sleep(POLL);
+    }
+}
+
+/// Whether an interrupt typed at the terminal reaches our process group, and with it the command, by itself.
+fn terminal_signals_us() -> bool {
+    tcgetpgrp(io::stdin()).is_ok_and(|foreground| foreground == getpgrp())
+}
+
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    match (code, status.signal()) {
+        (Some(code), _) => ExitCode::from(code),
+        (None, Some(signal)) => exit_code_of_signal(signal),
+        (None, None) => ExitCode::FAILURE,
+    }
+}
+
+fn exit_code_of_signal(signal: i32) -> ExitCode {
+    u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from)
+}

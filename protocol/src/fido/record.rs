@@ -1,0 +1,322 @@
+//! Credential records: one JSON object per string attribute `fido:LABEL`, binary in unpadded base64url.
+//!
+//! Required: `v` 1; `rp`; `id`; `pk` COSE_Key; `alg`, equal to the COSE key's; `created` RFC 3339. Optional: `aaguid`,
+//! `fmt`, `transports`, `uv_enrolled`, `uv`, `by`, `counter`, `not_after` RFC 3339, `disabled`, `reg`. Unknown members
+//! are kept on rewrite.
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde_json::{Map, Value};
+use time::{UtcDateTime, format_description::well_known::Rfc3339};
+
+use super::{
+    authenticator_data::Aaguid,
+    cose::{Algorithm, PublicKey},
+    factor::UserVerification,
+};
+use crate::{
+    Error,
+    registry::{CREDENTIAL_ID_MAX, FORMAT_FIDO_U2F, RECORD_MAX, RECORD_VERSION},
+};
+
+/// A registered credential.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CredentialRecord {
+    members: Map<String, Value>,
+    rp_id: String,
+    id: Vec<u8>,
+    public_key: PublicKey,
+    created: UtcDateTime,
+    aaguid: Option<Aaguid>,
+    uv: Option<UserVerification>,
+    counter: u32,
+    not_after: Option<UtcDateTime>,
+    disabled: bool,
+}
+
+/// What a new record is made of, at the end of a registration.
+#[derive(Clone, Debug)]
+pub struct NewCredential<'a> {
+    /// The rpId or appId that was hashed.
+    pub rp_id: &'a str,
+    /// The credential id or key handle.
+    pub id: &'a [u8],
+    /// The public key.
+    pub public_key: &'a PublicKey,
+    /// The model of the authenticator.
+    pub aaguid: Aaguid,
+    /// The attestation statement format.
+    pub format: &'a str,
+    /// How the authenticator is reached; nothing is stored if none is named.
+    pub transports: &'a [&'a str],
+    /// The signature counter.
+    pub counter: u32,
+    /// Now, cut to the second.
+    pub created: UtcDateTime,
+    /// The principal that registered it.
+    pub by: &'a str,
+}
+
+impl CredentialRecord {
+    /// Reads the value of a string attribute.
+    ///
+    /// # Errors
+    /// [`Error::RecordTooLong`], [`Error::RecordNotObject`], [`Error::RecordMemberRepeated`],
+    /// [`Error::UnsupportedRecordVersion`], [`Error::RecordMemberMissing`], [`Error::RecordMemberMalformed`],
+    /// [`Error::RecordAlgorithmMismatch`], and those of [`PublicKey::parse`].
+    pub fn parse(json: &str) -> Result<Self, Error> {
+        if json.len() > RECORD_MAX {
+            return Err(Error::RecordTooLong);
+        }
+        let value: Value = serde_json::from_str(json).map_err(|_| Error::RecordNotObject)?;
+        if count_members(&value) != count_written_members(json) {
+            return Err(Error::RecordMemberRepeated);
+        }
+        match value {
+            Value::Object(members) => Self::from_members(members),
+            _ => Err(Error::RecordNotObject),
+        }
+    }
+
+    /// Makes the record of a new credential.
+    ///
+    /// # Errors
+    /// [`Error::RecordMemberMalformed`] for what a record cannot hold.
+    pub fn new(credential: &NewCredential<'_>) -> Result<Self, Error> {
+        let created = credential.created.truncate_to_second();
+        let created = created
+            .format(&Rfc3339)
+            .map_err(|_| Error::RecordMemberMalformed("created"))?;
+        let mut members = Map::new();
+        let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
+        put("v", RECORD_VERSION.into());
+        put("rp", credential.rp_id.into());
+        put("id", encode_base64url(credential.id));
+        put("pk", encode_base64url(&credential.public_key.encode()));
+        put("alg", credential.public_key.algorithm().identifier().into());
+        put("created", created.into());
+        put("aaguid", credential.aaguid.to_string().into());
+        put("fmt", credential.format.into());
+        if !credential.transports.is_empty() {
+            put("transports", credential.transports.into());
+        }
+        put("counter", credential.counter.into());
+        put("by", credential.by.into());
+        Self::from_members(members)
+    }
+
+    /// Writes the value of a string attribute.
+    ///
+    /// # Errors
+    /// [`Error::RecordTooLong`].
+    pub fn encode(&self) -> Result<String, Error> {
+        let json = Value::Object(self.members.clone()).to_string();
+        if json.len() > RECORD_MAX {
+            return Err(Error::RecordTooLong);
+        }
+        Ok(json)
+    }
+
+    fn from_members(members: Map<String, Value>) -> Result<Self, Error> {
+        if required(&members, "v", Value::as_u64)? != RECORD_VERSION {
+            return Err(Error::UnsupportedRecordVersion);
+        }
+        check_information(&members)?;
+        let public_key = PublicKey::parse(&required(&members, "pk", parse_base64url)?)?;
+        if required(&members, "alg", Value::as_i64)? != public_key.algorithm().identifier() {
+            return Err(Error::RecordAlgorithmMismatch);
+        }
+        Ok(Self {
+            rp_id: required(&members, "rp", parse_rp_id)?.to_owned(),
+            id: required(&members, "id", parse_credential_id)?,
+            public_key,
+            created: required(&members, "created", parse_time)?,
+            aaguid: optional(&members, "aaguid", |value| Aaguid::parse(value.as_str()?))?,
+            uv: optional(&members, "uv", |value| UserVerification::parse(value.as_str()?))?,
+            counter: optional(&members, "counter", parse_counter)?.unwrap_or(0),
+            not_after: optional(&members, "not_after", parse_time)?,
+            disabled: optional(&members, "disabled", Value::as_bool)?.unwrap_or(false),
+            members,
+        })
+    }
+
+    /// Whether the credential may be used at `now`, where `allowed` are the realm's algorithms.
+    ///
+    /// # Errors
+    /// [`Error::CredentialDisabled`], [`Error::CredentialExpired`], [`Error::AlgorithmNotAllowed`] and
+    /// [`Error::CannotVerifyUser`], the first that holds.
+    pub fn usable(&self, now: UtcDateTime, allowed: &[Algorithm]) -> Result<(), Error> {
+        if self.disabled {
+            return Err(Error::CredentialDisabled);
+        }
+        if self.not_after.is_some_and(|not_after| now > not_after) {
+            return Err(Error::CredentialExpired);
+        }
+        if !allowed.contains(&self.public_key.algorithm()) {
+            return Err(Error::AlgorithmNotAllowed);
+        }
+        if self.requires_user_verification() && self.format() == Some(FORMAT_FIDO_U2F) {
+            return Err(Error::CannotVerifyUser);
+        }
+        Ok(())
+    }
+
+    /// Disables the credential, or enables it again.
+    pub fn set_disabled(&mut self, disabled: bool) {
+        self.disabled = disabled;
+        if disabled {
+            self.members.insert("disabled".to_owned(), true.into());
+        } else {
+            self.members.shift_remove("disabled");
+        }
+    }
+
+    /// The rpId or appId that was hashed at registration.
+    pub fn rp_id(&self) -> &str {
+        &self.rp_id
+    }
+
+    /// The credential id or key handle, 1 to 1023 bytes.
+    pub fn id(&self) -> &[u8] {
+        &self.id
+    }
+
+    /// The public key.
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// When it was registered.
+    pub const fn created(&self) -> UtcDateTime {
+        self.created
+    }
+
+    /// The model of the authenticator.
+    pub const fn aaguid(&self) -> Option<Aaguid> {
+        self.aaguid
+    }
+
+    /// The attestation statement format.
+    pub fn format(&self) -> Option<&str> {
+        self.members.get("fmt")?.as_str()
+    }
+
+    /// The user verification that the record demands on top of the policy.
+    pub const fn uv(&self) -> Option<UserVerification> {
+        self.uv
+    }
+
+    /// Whether an assertion without user verification is to be refused.
+    pub fn requires_user_verification(&self) -> bool {
+        self.uv == Some(UserVerification::Required)
+    }
+
+    /// The signature counter at enrolment.
+    pub const fn counter(&self) -> u32 {
+        self.counter
+    }
+
+    /// The last moment at which it may be used.
+    pub const fn not_after(&self) -> Option<UtcDateTime> {
+        self.not_after
+    }
+
+    /// Whether it was disabled.
+    pub const fn is_disabled(&self) -> bool {
+        self.disabled
+    }
+
+    /// The principal that registered it.
+    pub fn by(&self) -> Option<&str> {
+        self.members.get("by")?.as_str()
+    }
+}
+
+/// Checks the members that nothing here decides by.
+fn check_information(members: &Map<String, Value>) -> Result<(), Error> {
+    optional(members, "fmt", Value::as_str)?;
+    optional(members, "by", Value::as_str)?;
+    optional(members, "uv_enrolled", Value::as_bool)?;
+    optional(members, "transports", |value| {
+        value.as_array()?.iter().all(Value::is_string).then_some(())
+    })?;
+    optional(members, "reg", |value| {
+        parse_base64url(value.get("nonce")?)?;
+        parse_base64url(value.get("att")?)
+    })?;
+    Ok(())
+}
+
+fn required<'a, T>(
+    members: &'a Map<String, Value>,
+    name: &'static str,
+    parse: impl FnOnce(&'a Value) -> Option<T>,
+) -> Result<T, Error> {
+    optional(members, name, parse)?.ok_or(Error::RecordMemberMissing(name))
+}
+
+fn optional<'a, T>(
+    members: &'a Map<String, Value>,
+    name: &'static str,
+    parse: impl FnOnce(&'a Value) -> Option<T>,
+) -> Result<Option<T>, Error> {
+    members
+        .get(name)
+        .map(|value| parse(value).ok_or(Error::RecordMemberMalformed(name)))
+        .transpose()
+}
+
+/// An rpId ends up in C strings, on terminals and in logs: no control characters.
+fn parse_rp_id(value: &Value) -> Option<&str> {
+    value
+        .as_str()
+        .filter(|rp_id| !rp_id.is_empty() && !rp_id.contains(char::is_control))
+}
+
+fn parse_credential_id(value: &Value) -> Option<Vec<u8>> {
+    parse_base64url(value).filter(|id| (1..=CREDENTIAL_ID_MAX).contains(&id.len()))
+}
+
+fn parse_base64url(value: &Value) -> Option<Vec<u8>> {
+    Base64UrlUnpadded::decode_vec(value.as_str()?).ok()
+}
+
+fn encode_base64url(bytes: &[u8]) -> Value {
+    Base64UrlUnpadded::encode_string(bytes).into()
+}
+
+fn parse_time(value: &Value) -> Option<UtcDateTime> {
+    UtcDateTime::parse(value.as_str()?, &Rfc3339).ok()
+}
+
+fn parse_counter(value: &Value) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok()
+}
+
+/// Members of all objects in `value`. serde_json keeps the last of two with one name, so there are fewer of them than
+/// [`count_written_members`] if any was repeated.
+fn count_members(value: &Value) -> usize {
+    match value {
+        Value::Object(members) => members.len() + members.values().map(count_members).sum::<usize>(),
+        Value::Array(elements) => elements.iter().map(count_members).sum(),
+        _ => 0,
+    }
+}
+
+/// Members of all objects in well-formed JSON: colons outside strings.
+fn count_written_members(json: &str) -> usize {
+    let mut count = 0;
+    let mut bytes = json.bytes();
+    let mut in_string = false;
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' => drop(bytes.next()),
+            b':' if !in_string => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,185 @@
+//! What the KDC checks in an assertion, and the enrolment tool in a registration.
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use sha2::{Digest, Sha256};
+use time::UtcDateTime;
+
+use super::{
+    authenticator_data::{Aaguid, AuthenticatorData, Flags, parse_assertion, parse_registration},
+    client_data::{FidoClientData, Purpose},
+    cose::{Algorithm, PublicKey},
+    factor::FidoAssertion,
+    label::Label,
+    record::CredentialRecord,
+};
+use crate::{Error, VerifiedFactor, registry::FIDO_NONCE_LEN};
+
+/// The login that an assertion has to be made for.
+#[derive(Clone, Debug)]
+pub struct AssertionContext<'a> {
+    /// The client principal of the request, unparsed.
+    pub principal: &'a [u8],
+    /// The nonce of the challenge.
+    pub nonce: &'a [u8; FIDO_NONCE_LEN],
+    /// The final SPAKE transcript hash.
+    pub transcript: &'a [u8],
+    /// SHA-256 of the KDC-REQ-BODY that carried the assertion, the inner one under FAST.
+    pub request_hash: [u8; 32],
+    /// The KDC's time.
+    pub now: UtcDateTime,
+    /// The algorithms that the realm accepts.
+    pub algorithms: &'a [Algorithm],
+}
+
+/// An assertion that passed all checks.
+pub struct Accepted {
+    /// What `K'[0]` is derived from.
+    pub factor: VerifiedFactor,
+    /// The credential that was used.
+    pub label: Label,
+    /// The signature counter received.
+    pub counter: u32,
+    /// The flags that the key signed.
+    pub flags: Flags,
+}
+
+/// Verifies an assertion against all credentials of the principal, usable or not.
+///
+/// # Errors
+/// In the order of the checks: [`Error::UnknownCredential`]; [`Error::CredentialDisabled`],
+/// [`Error::CredentialExpired`], [`Error::AlgorithmNotAllowed`], [`Error::CannotVerifyUser`];
+/// [`Error::MalformedAuthenticatorData`]; [`Error::RpIdMismatch`]; [`Error::UserNotPresent`];
+/// [`Error::UserNotVerified`]; [`Error::BadSignature`]; [`Error::CounterNotIncreased`].
+pub fn verify_assertion(
+    credentials: &[(Label, CredentialRecord)],
+    assertion: &FidoAssertion,
+    context: &AssertionContext<'_>,
+) -> Result<Accepted, Error> {
+    let (label, record) = credentials
+        .iter()
+        .find(|(_, record)| record.id() == assertion.credential_id)
+        .ok_or(Error::UnknownCredential)?;
+    record.usable(context.now, context.algorithms)?;
+    let client_data = FidoClientData {
+        principal: context.principal,
+        rp_id: record.rp_id(),
+        nonce: context.nonce,
+        purpose: Purpose::Assertion {
+            transcript: context.transcript,
+            request: &context.request_hash,
+        },
+    };
+    let data = verify_signed_data(record, assertion, &client_data.hash()?)?;
+    Ok(Accepted {
+        factor: VerifiedFactor::fido(data.flags.is_user_verified()),
+        label: label.clone(),
+        counter: data.counter,
+        flags: data.flags,
+    })
+}
+
+/// The checks on what the key signed, with the client data hash at hand.
+fn verify_signed_data(
+    record: &CredentialRecord,
+    assertion: &FidoAssertion,
+    client_data_hash: &[u8; 32],
+) -> Result<AuthenticatorData, Error> {
+    let data = parse_assertion(&assertion.authenticator_data)?;
+    check_presence(&data, record.rp_id())?;
+    if record.requires_user_verification() && !data.flags.is_user_verified() {
+        return Err(Error::UserNotVerified);
+    }
+    let signed = [&assertion.authenticator_data, &client_data_hash[..]].concat();
+    verify_signature(record.public_key(), &signed, &assertion.signature)?;
+    check_counter(record.counter(), data.counter)?;
+    Ok(data)
+}
+
+fn check_presence(data: &AuthenticatorData, rp_id: &str) -> Result<(), Error> {
+    if data.rp_id_hash[..] != Sha256::digest(rp_id)[..] {
+        return Err(Error::RpIdMismatch);
+    }
+    if !data.flags.is_user_present() {
+        return Err(Error::UserNotPresent);
+    }
+    Ok(())
+}
+
+fn verify_signature(public_key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+    let algorithm = match public_key.algorithm() {
+        Algorithm::Es256 => &ECDSA_P256_SHA256_ASN1,
+    };
+    UnparsedPublicKey::new(algorithm, public_key.uncompressed_point())
+        .verify(message, signature)
+        .map_err(|_| Error::BadSignature)
+}
+
+/// WebAuthn Level 3 section 6.1.1. A key without a counter always sends 0.
+const fn check_counter(stored: u32, received: u32) -> Result<(), Error> {
+    if received > stored || (received == 0 && stored == 0) {
+        Ok(())
+    } else {
+        Err(Error::CounterNotIncreased)
+    }
+}
+
+/// The enrolment that a registration has to be made for.
+#[derive(Clone, Debug)]
+pub struct RegistrationContext<'a> {
+    /// The rpId that was registered for.
+    pub rp_id: &'a str,
+    /// The algorithms that the realm accepts.
+    pub algorithms: &'a [Algorithm],
+    /// The credentials that the principal has already.
+    pub registered: &'a [(Label, CredentialRecord)],
+}
+
+/// The parts of a registration that go into a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration<'a> {
+    /// The credential id, 1 to 1023 bytes.
+    pub id: &'a [u8],
+    /// The public key.
+    pub public_key: PublicKey,
+    /// The model of the authenticator.
+    pub aaguid: Aaguid,
+    /// The signature counter.
+    pub counter: u32,
+    /// What happened at the key.
+    pub flags: Flags,
+}
+
+/// Checks the authenticator data of a registration. The attestation statement, which signs them, is not checked here.
+///
+/// # Errors
+/// In the order of the checks: [`Error::MalformedAuthenticatorData`], also for a credential id of more than 1023 bytes;
+/// [`Error::RpIdMismatch`]; [`Error::UserNotPresent`]; those of [`PublicKey::parse`]; [`Error::AlgorithmNotAllowed`];
+/// [`Error::CredentialAlreadyRegistered`].
+pub fn verify_registration<'a>(
+    authenticator_data: &'a [u8],
+    context: &RegistrationContext<'_>,
+) -> Result<Registration<'a>, Error> {
+    let (data, credential) = parse_registration(authenticator_data)?;
+    check_presence(&data, context.rp_id)?;
+    let public_key = PublicKey::parse(credential.public_key)?;
+    if !context.algorithms.contains(&public_key.algorithm()) {
+        return Err(Error::AlgorithmNotAllowed);
+    }
+    if context
+        .registered
+        .iter()
+        .any(|(_, record)| record.id() == credential.id)
+    {
+        return Err(Error::CredentialAlreadyRegistered);
+    }
+    Ok(Registration {
+        id: credential.id,
+        public_key,
+        aaguid: credential.aaguid,
+        counter: data.counter,
+        flags: data.flags,
+    })
+}
+
+#[cfg(test)]
+mod tests;

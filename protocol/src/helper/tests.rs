@@ -1,0 +1,302 @@
+//! Tests of the frames.
+
+use super::*;
+use crate::Error;
+use crate::fido::factor::{CredentialRef, UserVerification};
+
+fn message(body: &[u8]) -> Result<Message, Error> {
+    decode(body)
+}
+
+fn body(message: &Message) -> Vec<u8> {
+    let frame = encode(message).unwrap();
+    let (prefix, body) = frame.expose().split_at(4);
+    assert_eq!(decode_length(prefix.try_into().unwrap()), Ok(body.len()));
+    body.to_vec()
+}
+
+fn assert_round_trip(message: &Message) {
+    let first = body(message);
+    assert_eq!(body(&decode(&first).unwrap()), first);
+    for length in 0..first.len() {
+        assert!(
+            decode(&first[..length]).is_err(),
+            "{length} of {} bytes",
+            first.len()
+        );
+    }
+    let mut longer = first;
+    longer.push(0);
+    assert_eq!(decode(&longer).err(), Some(Error::MalformedFrame));
+}
+
+fn assert_request() -> Assert {
+    Assert {
+        realm: "KRBTEST.COM".to_owned(),
+        rp_id: None,
+        public_suffix_list: Some("/etc/list.dat".to_owned()),
+        devices: vec!["auto".to_owned(), "unix:/run/key".to_owned()],
+        timeout_seconds: 60,
+        principal: b"alice@KRBTEST.COM".to_vec(),
+        nonce: [7; 32],
+        transcript: vec![8; 32],
+        request_hash: [9; 32],
+        parties: vec![RelyingParty {
+            rp_id: "krbtest.com".to_owned(),
+            credentials: vec![
+                CredentialRef {
+                    id: vec![1; 64],
+                    uv: UserVerification::Preferred,
+                },
+                CredentialRef {
+                    id: vec![2],
+                    uv: UserVerification::Required,
+                },
+            ],
+        }],
+    }
+}
+
+fn failures() -> Vec<Failure> {
+    let product = || "Key".to_owned();
+    vec![
+        Failure::NoKey,
+        Failure::WrongKey { product: product() },
+        Failure::Declined { product: product() },
+        Failure::TimedOut,
+        Failure::Cancelled,
+        Failure::PinRequiredNotSet { product: product() },
+        Failure::PinInvalid {
+            product: product(),
+            retries: Some(7),
+        },
+        Failure::PinInvalid {
+            product: product(),
+            retries: None,
+        },
+        Failure::PinBlocked { product: product() },
+        Failure::PinAuthBlocked { product: product() },
+        Failure::NoAcceptedRelyingParty,
+        Failure::DeviceUnavailable {
+            device: "/dev/hidraw0".to_owned(),
+            reason: "Permission denied".to_owned(),
+        },
+        Failure::InvalidConfiguration {
+            relation: "fido_device".to_owned(),
+            value: "usb".to_owned(),
+        },
+        Failure::U2fOnly { product: product() },
+        Failure::Device {
+            product: product(),
+            code: -2,
+            text: "FIDO_ERR_RX".to_owned(),
+        },
+        Failure::Internal,
+    ]
+}
+
+#[test]
+fn assert_survives() {
+    let request = assert_request();
+    assert_round_trip(&Message::Assert(Box::new(request.clone())));
+    let Ok(Message::Assert(decoded)) = message(&body(&Message::Assert(Box::new(request.clone())))) else {
+        panic!("another message");
+    };
+    assert_eq!(*decoded, request);
+}
+
+#[test]
+fn pin_survives() {
+    assert_round_trip(&Message::Pin(SecretBytes::from("1234é".as_bytes())));
+    let Ok(Message::Pin(pin)) = message(&body(&Message::Pin(SecretBytes::from(&b"1234"[..])))) else {
+        panic!("another message");
+    };
+    assert!(pin.matches(b"1234"));
+}
+
+#[test]
+fn messages_of_the_helper_survive() {
+    for retries in [None, Some(0), Some(8)] {
+        assert_round_trip(&Message::PinWanted(PinWanted {
+            product: "Key".to_owned(),
+            retries,
+        }));
+    }
+    assert_round_trip(&Message::TouchNow("Key".to_owned()));
+    assert_round_trip(&Message::Assertion(FidoAssertion {
+        credential_id: vec![1; 64],
+        authenticator_data: vec![2; 37],
+        signature: vec![3; 70],
+    }));
+}
+
+#[test]
+fn every_failure_survives() {
+    for failure in failures() {
+        assert_round_trip(&Message::Failed(failure.clone()));
+        let Ok(Message::Failed(decoded)) = message(&body(&Message::Failed(failure.clone()))) else {
+            panic!("another message");
+        };
+        assert_eq!(decoded, failure);
+    }
+}
+
+#[test]
+fn layout_of_a_frame_is_fixed() {
+    let frame = encode(&Message::TouchNow("K".to_owned())).unwrap();
+    assert_eq!(frame.expose(), b"\x00\x00\x00\x08\xa3\x00\x01\x01\x04\x02\x61K");
+}
+
+#[test]
+fn refuses_other_versions() {
+    for version in [0, 2, 23] {
+        let frame = [0xa3, 0x00, version, 0x01, 0x04, 0x02, 0x61, b'K'];
+        assert_eq!(message(&frame).err(), Some(Error::UnknownFrameVersion));
+    }
+}
+
+#[test]
+fn refuses_unknown_messages() {
+    for kind in [0, 7, 23] {
+        let frame = [0xa3, 0x00, 0x01, 0x01, kind, 0x02, 0x61, b'K'];
+        assert_eq!(message(&frame).err(), Some(Error::UnknownMessage));
+    }
+}
+
+#[test]
+fn refuses_keys_out_of_order() {
+    for frame in [
+        &b"\xa3\x01\x01\x00\x04\x02\x61K"[..],
+        &b"\xa3\x00\x01\x01\x04\x03\x61K"[..],
+        &b"\xa3\x00\x01\x00\x04\x02\x61K"[..],
+    ] {
+        assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
+    }
+}
+
+#[test]
+fn refuses_missing_and_surplus_entries() {
+    for frame in [
+        &b"\xa2\x00\x01\x01\x04"[..],
+        &b"\xa4\x00\x01\x01\x04\x02\x61K\x03\x01"[..],
+        &b"\xa2\x00\x01\x01\x04\x02\x61K"[..],
+    ] {
+        assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
+    }
+}
+
+#[test]
+fn refuses_indefinite_lengths() {
+    assert_eq!(
+        message(b"\xbf\x00\x01\x01\x04\x02\x61K\xff").err(),
+        Some(Error::MalformedFrame)
+    );
+    assert_eq!(
+        message(b"\xa3\x00\x01\x01\x04\x02\x7f\x61K\xff").err(),
+        Some(Error::MalformedFrame)
+    );
+}
+
+#[test]
+fn refuses_values_of_other_types() {
+    for frame in [
+        &b"\x80"[..],
+        &b"\xa3\x00\x61\x31\x01\x04\x02\x61K"[..],
+        &b"\xa3\x00\x01\x01\x04\x02\x41K"[..],
+        &b"\xa3\x00\x01\x01\x04\x02\xf6"[..],
+        &b"\xa3\x00\x01\x01\x04\x02\x61\xff"[..],
+    ] {
+        assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
+    }
+}
+
+#[test]
+fn refuses_oversize() {
+    assert_eq!(
+        decode_length([0, 2, 0, 0]),
+        Ok(BODY_MAX),
+        "the limit itself is allowed"
+    );
+    assert_eq!(decode_length([0, 2, 0, 1]), Err(Error::MessageTooLong));
+    assert_eq!(decode_length([0xff; 4]), Err(Error::MessageTooLong));
+    assert_eq!(message(&vec![0; BODY_MAX + 1]).err(), Some(Error::MessageTooLong));
+    let huge = Message::TouchNow("K".repeat(BODY_MAX));
+    assert_eq!(encode(&huge).err(), Some(Error::MessageTooLong));
+}
+
+#[test]
+fn does_not_believe_the_number_of_elements() {
+    let mut request = assert_request();
+    request.devices = vec!["auto".to_owned()];
+    let mut frame = body(&Message::Assert(Box::new(request)));
+    let devices = frame
+        .windows(6)
+        .position(|bytes| bytes == b"\x81\x64auto")
+        .unwrap();
+    frame.splice(
+        devices..=devices,
+        [0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+    );
+    assert_eq!(message(&frame).err(), Some(Error::MalformedFrame));
+}
+
+#[test]
+fn refuses_empty_lists() {
+    let mut request = assert_request();
+    request.parties[0].credentials.clear();
+    let frame = body(&Message::Assert(Box::new(request.clone())));
+    assert_eq!(message(&frame).err(), Some(Error::MalformedFrame));
+    request.parties.clear();
+    let frame = body(&Message::Assert(Box::new(request)));
+    assert_eq!(message(&frame).err(), Some(Error::MalformedFrame));
+}
+
+#[test]
+fn refuses_credential_ids_of_impossible_length() {
+    for length in [0, 1024] {
+        let mut request = assert_request();
+        request.parties[0].credentials[0].id = vec![1; length];
+        let frame = body(&Message::Assert(Box::new(request)));
+        assert_eq!(
+            message(&frame).err(),
+            Some(Error::MalformedFrame),
+            "{length} bytes"
+        );
+    }
+}
+
+#[test]
+fn refuses_unknown_user_verification() {
+    let mut frame = body(&Message::Assert(Box::new(assert_request())));
+    assert_eq!(frame.pop(), Some(2));
+    frame.push(3);
+    assert_eq!(message(&frame).err(), Some(Error::MalformedFrame));
+}
+
+#[test]
+fn refuses_impossible_pins() {
+    assert_eq!(
+        encode(&Message::Pin(SecretBytes::zeroed(PIN_MAX + 1))).err(),
+        Some(Error::MessageTooLong)
+    );
+    for frame in [
+        &b"\xa3\x00\x01\x01\x02\x02\x40"[..],
+        &b"\xa3\x00\x01\x01\x02\x02\x42\xff\xff"[..],
+    ] {
+        assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
+    }
+    let mut long = b"\xa3\x00\x01\x01\x02\x02\x58\x40".to_vec();
+    long.extend_from_slice(&[b'1'; PIN_MAX + 1]);
+    assert_eq!(message(&long).err(), Some(Error::MalformedFrame));
+}
+
+#[test]
+fn refuses_unknown_causes_and_wrong_numbers_of_fields() {
+    for frame in [
+        &b"\xa4\x00\x01\x01\x06\x02\x0f\x03\x80"[..],
+        &b"\xa4\x00\x01\x01\x06\x02\x00\x03\x81\x61K"[..],
+        &b"\xa4\x00\x01\x01\x06\x02\x01\x03\x80"[..],
+    ] {
+        assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
+    }
+}
