@@ -64,6 +64,11 @@ impl Store {
         &self.realm
     }
 
+    /// Who changes the local database, as kadmin.local names it.
+    pub fn administrator(&self) -> String {
+        format!("root/admin@{}", self.realm)
+    }
+
     /// The values that clients of the realm have for a relation of krb5.conf.
     ///
     /// # Errors
@@ -79,7 +84,7 @@ impl Store {
     /// # Errors
     /// [`Error::DatabaseUnavailable`].
     pub fn open(&self, database: Option<&Path>) -> Result<Keys<'_>, Error> {
-        Database::open(&self.context, &self.realm, database)
+        Database::open(&self.context, &self.realm, &self.administrator(), database)
             .map(|database| Keys {
                 store: self,
                 database,
@@ -120,10 +125,16 @@ impl Keys<'_> {
             .principals()
             .map_err(|failure| Error::database(failure, "", "listing principals"))?;
         names.sort();
-        let listed = names.iter().map(|name| self.list(name));
-        listed
-            .filter(|listed| listed.as_ref().is_ok_and(|it| it.enrolment.is_enrolled()) || listed.is_err())
-            .collect()
+        let mut enrolled = Vec::new();
+        for name in names {
+            match self.list(&name) {
+                Ok(listed) if listed.enrolment.is_enrolled() => enrolled.push(listed),
+                // Without a key, or deleted since the names were read.
+                Ok(_) | Err(Error::UnknownPrincipal { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(enrolled)
     }
 
     /// Refuses a label that is taken, and finds a free one where none is given.

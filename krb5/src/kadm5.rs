@@ -58,17 +58,19 @@ pub struct Database<'a> {
 }
 
 impl<'a> Database<'a> {
-    /// Opens the database of `realm`, and its update log where iprop is on.
+    /// Opens the database of `realm`, and its update log where iprop is on. Changes are made in the name of
+    /// `administrator`.
     ///
     /// # Errors
     /// The text says what could not be opened.
     pub fn open(
         context: &'a OwnedContext,
         realm: &str,
+        administrator: &str,
         database: Option<&Path>,
     ) -> core::result::Result<Self, Failure> {
         let realm_name = CString::new(realm).map_err(|_| Error::INVALID)?;
-        let client = CString::new(format!("root/admin@{realm}")).map_err(|_| Error::INVALID)?;
+        let client = CString::new(administrator).map_err(|_| Error::INVALID)?;
         let argument = database
             .map(|path| CString::new(format!("dbname={}", path.display())))
             .transpose()

@@ -5,14 +5,14 @@
 //!
 //! Invariants:
 //! 1. Each format of this file stands beside the arguments that it consumes (k5-trace.h: `{int}` an int, `{str}` a
-//!    string, `{hexdata}` a krb5_data, `{keyblock}` a krb5_keyblock).
+//!    string, `{hexdata}` a krb5_data).
 
 use core::ffi::{CStr, c_char, c_int};
 use std::{ffi::CString, mem, sync::LazyLock};
 
-use krb5_sys::{krb5_context, krb5_data, krb5_keyblock};
+use krb5_sys::{krb5_context, krb5_data};
 
-use crate::{Context, KeyBlock, data::View, symbol::find_symbol};
+use crate::{Context, data::View, symbol::find_symbol};
 
 type Trace = unsafe extern "C" fn(krb5_context, *const c_char, ...);
 
@@ -86,25 +86,6 @@ pub fn number_bytes(context: Context<'_>, before: &CStr, number: i32, after: &CS
             c_int::from(number),
             after.as_ptr(),
             data,
-        );
-    }
-}
-
-/// `before`, a number, `after`, a key as libkrb5 shows keys: encryption type and the start of a hash.
-pub fn number_key(context: Context<'_>, before: &CStr, number: i32, after: &CStr, key: &KeyBlock) {
-    let (Some(trace), Ok(raw)) = (*TRACE, key.as_raw()) else {
-        return;
-    };
-    let key: *const krb5_keyblock = raw.as_ptr();
-    // SAFETY: invariant 1.
-    unsafe {
-        trace(
-            context.as_raw(),
-            c"{str}{int}{str}{keyblock}".as_ptr(),
-            before.as_ptr(),
-            c_int::from(number),
-            after.as_ptr(),
-            key,
         );
     }
 }

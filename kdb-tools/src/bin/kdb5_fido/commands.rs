@@ -7,13 +7,12 @@ use std::{
 };
 
 use krb5_fido_keys::read_suffix_list;
-use krb5_fido_protocol::fido::{cose::Algorithm, label::Label, record::CredentialRecord, rp_id::RpIdRules};
-use krb5_fido_tools::{Added, Error, KeyRequest, Keys, Listed, Store, Terminal, register};
-use serde_json::{Value, json};
-use time::{UtcDateTime, format_description::well_known::Rfc3339};
+use krb5_fido_protocol::fido::{record::CredentialRecord, rp_id::RpIdRules};
+use krb5_fido_tools::{Added, Error, KeyRequest, Keys, Store, Terminal, register};
 
 use crate::{
     arguments::{Arguments, Command},
+    output::{print_added, print_list, print_removed},
     terminal::{Console, confirm},
 };
 
@@ -99,7 +98,7 @@ fn enroll(
             rp_id: &rp_id,
             realm: store.realm(),
             devices: if devices.is_empty() { &configured } else { devices },
-            by: "kdb5_fido",
+            by: &store.administrator(),
         },
         &Console,
     )?;
@@ -145,106 +144,6 @@ fn read(file: &Path) -> Result<String, Error> {
     })
 }
 
-fn print_added(added: &Added, record: &CredentialRecord, as_json: bool) {
-    if as_json {
-        let Added { flags_after, .. } = added;
-        let mut object = describe(&added.label, record);
-        object["principal"] = json!(added.principal);
-        object["requires_preauth"] = json!(flags_after.requires_preauth);
-        object["requires_hwauth"] = json!(flags_after.requires_hwauth);
-        println!("{object}");
-        return;
-    }
-    println!("Registered {} for {}.", added.label, added.principal);
-    let changed = [
-        (added.flags_before.requires_preauth, "+requires_preauth"),
-        (added.flags_before.requires_hwauth, "+requires_hwauth"),
-    ];
-    let set: Vec<&str> = changed
-        .iter()
-        .filter(|(before, _)| !before)
-        .map(|(_, flag)| *flag)
-        .collect();
-    match set.as_slice() {
-        [] => println!("+requires_preauth and +requires_hwauth were set already."),
-        set => println!("Set {}.", set.join(" and ")),
-    }
-}
-
-fn print_list(listed: &[Listed], as_json: bool) {
-    if as_json {
-        let entries: Vec<Value> = listed.iter().flat_map(json_entries).collect();
-        println!("{}", Value::Array(entries));
-        return;
-    }
-    for listed in listed {
-        println!("{}", listed.principal);
-        for (label, record) in listed.enrolment.credentials() {
-            println!(
-                "    {:<12} {:<9} {}  {}  {}",
-                label.to_string(),
-                state(record),
-                format_time(record.created()),
-                record.public_key().algorithm().name(),
-                record.rp_id(),
-            );
-        }
-        for garbled in listed.enrolment.garbled() {
-            println!("    {garbled}");
-        }
-        if listed.count() == 0 {
-            println!("    no security keys");
-        }
-    }
-}
-
-fn json_entries(listed: &Listed) -> Vec<Value> {
-    let with_principal = |mut object: Value| {
-        object["principal"] = json!(listed.principal);
-        object
-    };
-    let readable = listed
-        .enrolment
-        .credentials()
-        .iter()
-        .map(|(label, record)| describe(label, record));
-    let garbled = listed.enrolment.garbled().iter().map(|garbled| {
-        let attribute = String::from_utf8_lossy(&garbled.attribute);
-        json!({ "attribute": attribute, "state": "garbled", "error": garbled.error.to_string() })
-    });
-    readable.chain(garbled).map(with_principal).collect()
-}
-
-fn describe(label: &Label, record: &CredentialRecord) -> Value {
-    json!({
-        "label": label.to_string(),
-        "state": state(record),
-        "rp": record.rp_id(),
-        "alg": record.public_key().algorithm().identifier(),
-        "created": format_time(record.created()),
-        "not_after": record.not_after().map(format_time),
-        "aaguid": record.aaguid().map(|aaguid| aaguid.to_string()),
-        "fmt": record.format(),
-        "counter": record.counter(),
-        "by": record.by(),
-    })
-}
-
-fn state(record: &CredentialRecord) -> &'static str {
-    if record.is_disabled() {
-        return "disabled";
-    }
-    match record.usable(UtcDateTime::now(), &[Algorithm::Es256]) {
-        Ok(()) => "usable",
-        Err(krb5_fido_protocol::Error::CredentialExpired) => "expired",
-        Err(_) => "unusable",
-    }
-}
-
-fn format_time(time: UtcDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_default()
-}
-
 fn remove(keys: &Keys<'_>, principal: &str, label: &str, yes: bool, as_json: bool) -> Result<(), Error> {
     let removed = keys.remove(principal, label, || {
         let question = format!(
@@ -252,18 +151,6 @@ fn remove(keys: &Keys<'_>, principal: &str, label: &str, yes: bool, as_json: boo
         );
         if yes { Ok(true) } else { confirm(&question) }
     })?;
-    if as_json {
-        let object = json!({
-            "principal": removed.principal,
-            "label": label,
-            "was_last": removed.was_last,
-        });
-        println!("{object}");
-        return Ok(());
-    }
-    println!("Removed {label} of {}.", removed.principal);
-    if removed.was_last {
-        println!("It was the last key: cleared requires_hwauth; requires_preauth stays.");
-    }
+    print_removed(&removed, label, as_json);
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod commands;
+mod output;
 mod terminal;
 
 use std::process::ExitCode;
