@@ -1,4 +1,5 @@
-//! FIDO security keys attached to this machine: discovery, registration and assertion over libfido2.
+//! FIDO security keys attached to this machine by USB, or listening on a Unix socket: discovery, registration and assertion
+//! over libfido2.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), krb5_fido_keys::Error> {
@@ -16,16 +17,19 @@
 
 #![deny(unsafe_code)]
 
+mod cancel;
+mod channel;
 mod device_spec;
 mod error;
 mod libfido2;
 mod pin;
 mod suffix_list;
 
+pub use cancel::Canceller;
 pub use device_spec::DeviceSpec;
 pub use error::Error;
 pub use libfido2::{
-    Assertion, AssertionRequest, Attestation, Canceller, Capabilities, CredentialRequest, Device, DeviceInfo,
+    Assertion, AssertionRequest, Attestation, Capabilities, CredentialRequest, Device, DeviceInfo,
     Registration, Verification, discover, inherited_socket,
 };
 pub use pin::Pin;

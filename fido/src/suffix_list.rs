@@ -42,3 +42,46 @@ fn built_in_rule(realm: &str) -> Option<Vec<u8>> {
     let suffix = psl::List.suffix(name.as_bytes())?;
     suffix.is_known().then(|| suffix.as_bytes().to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use krb5_fido_protocol::fido::rp_id::RpIdRules;
+
+    use super::*;
+
+    fn accepts(realm: &str, rp_id: &str) -> bool {
+        let rule = built_in_rule(realm);
+        RpIdRules::new(realm, None, rule.as_deref())
+            .accepts(rp_id)
+            .is_some()
+    }
+
+    #[test]
+    fn built_in_list_gives_registrable_domains() {
+        assert!(accepts("ATHENA.MIT.EDU", "mit.edu"));
+        assert!(accepts("EXAMPLE.CO.UK", "example.co.uk"));
+        assert!(accepts("ME.GITHUB.IO", "me.github.io"));
+    }
+
+    #[test]
+    fn built_in_list_gives_nothing_else() {
+        for (realm, rp_id) in [
+            ("ATHENA.MIT.EDU", "edu"),
+            ("ATHENA.MIT.EDU", "athena.mit.edu"),
+            ("CO.UK", "co.uk"),
+            ("GITHUB.IO", "github.io"),
+            ("EXAMPLE.LOCAL", "example.local"),
+            ("LOCALHOST", "localhost"),
+            ("", ""),
+        ] {
+            assert!(!accepts(realm, rp_id), "{realm} {rp_id}");
+        }
+    }
+
+    #[test]
+    fn unknown_suffixes_have_no_rule() {
+        for realm in ["EXAMPLE.LOCAL", "LOCAL", "", "."] {
+            assert_eq!(built_in_rule(realm), None, "{realm:?}");
+        }
+    }
+}

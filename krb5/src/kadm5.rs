@@ -6,10 +6,13 @@
 //! 1. A [`Database`] owns its context and its kadm5 handle; the handle is destroyed before the context is freed.
 //! 2. Lists and entries from kadm5 are copied and freed at once.
 //! 3. A lock that was taken is released: see [`Lock`].
+//! 4. No signal ends the program while it holds a lock: see [`SignalsHeld`].
 
 use core::{
     ffi::{c_char, c_long, c_void},
-    mem, ptr,
+    mem,
+    mem::MaybeUninit,
+    ptr,
 };
 use std::{ffi::CString, path::Path};
 
@@ -100,18 +103,20 @@ impl<'a> Database<'a> {
         });
         opened.map_err(|error| context.get().failure(error))?;
         let database = Self { context, handle };
-        database.check(
-            // SAFETY: a live handle (kadm5/admin.h).
-            unsafe { krb5_sys::kadm5_init_iprop(handle, ptr::null_mut()) },
-        )?;
+        // SAFETY: a live handle (kadm5/admin.h).
+        Error::check(unsafe { krb5_sys::kadm5_init_iprop(handle, ptr::null_mut()) }).map_err(|error| {
+            let text = context.get().message(error);
+            Failure::new(error, format!("Cannot open the update log (iprop_logfile): {text}"))
+        })?;
         Ok(database)
     }
 
-    /// Keeps everybody else from changing the database until the result is dropped. Database types without locks have
-    /// transactions of their own.
+    /// Keeps everybody else from reading or changing the database until the result is dropped; waits for whoever holds
+    /// the lock. DB2 writes to its file when the lock is released, and says nothing if that fails: read back what
+    /// matters. Database types without locks have transactions of their own.
     ///
     /// # Errors
-    /// Somebody else holds the lock.
+    /// The database cannot be locked.
     pub fn lock(&self) -> core::result::Result<Lock<'_>, Failure> {
         // SAFETY: a live handle (kadm5/admin.h).
         let code = unsafe { krb5_sys::kadm5_lock(self.handle) };
@@ -122,6 +127,7 @@ impl<'a> Database<'a> {
         Ok(Lock {
             database: self,
             locked,
+            _signals: SignalsHeld::new(),
         })
     }
 
@@ -268,6 +274,8 @@ impl Drop for Database<'_> {
 pub struct Lock<'a> {
     database: &'a Database<'a>,
     locked: bool,
+    // Dropped after the lock was released.
+    _signals: SignalsHeld,
 }
 
 impl Drop for Lock<'_> {
@@ -276,6 +284,30 @@ impl Drop for Lock<'_> {
             // SAFETY: a live handle whose lock was taken and is released once.
             unsafe { krb5_sys::kadm5_unlock(self.database.handle) };
         }
+    }
+}
+
+/// Keeps signals waiting. Whoever is killed while he holds the lock of a DB2 database leaves his changes in the update
+/// log for the replicas, and not in the database.
+struct SignalsHeld(libc::sigset_t);
+
+impl SignalsHeld {
+    fn new() -> Self {
+        let mut all = MaybeUninit::uninit();
+        // SAFETY: fills in the set (signal.h).
+        unsafe { libc::sigfillset(all.as_mut_ptr()) };
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: `all` is filled in, `before` is filled in by the call: it fails for an unknown `how` alone (signal.h).
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr()) };
+        // SAFETY: filled in by the call.
+        Self(unsafe { before.assume_init() })
+    }
+}
+
+impl Drop for SignalsHeld {
+    fn drop(&mut self) {
+        // SAFETY: a mask that pthread_sigmask gave; those that waited arrive now (signal.h).
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, ptr::null_mut()) };
     }
 }
 

@@ -149,9 +149,9 @@ pub enum Failure {
     Device {
         /// The key's product name.
         product: String,
-        /// FIDO_ERR_* of libfido2: positive numbers are CTAP status codes.
+        /// FIDO_ERR_* of libfido2: positive numbers are CTAP status codes. 0 if there is only a text.
         code: i32,
-        /// libfido2's name of the code.
+        /// libfido2's name of the code, or the error in words.
         text: String,
     },
     /// 14: a fault of the helper itself, or frames that it did not expect.

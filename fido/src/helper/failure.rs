@@ -44,3 +44,59 @@ pub(crate) fn explain(error: Error, product: &str) -> Failure {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product() -> String {
+        "Key".to_owned()
+    }
+
+    #[test]
+    fn causes_keep_their_names() {
+        let product = product();
+        for (error, failure) in [
+            (
+                Error::NoCredentials,
+                Failure::WrongKey {
+                    product: product.clone(),
+                },
+            ),
+            (
+                Error::Denied,
+                Failure::Declined {
+                    product: product.clone(),
+                },
+            ),
+            (
+                Error::PinBlocked,
+                Failure::PinBlocked {
+                    product: product.clone(),
+                },
+            ),
+            (
+                Error::PinAuthBlocked,
+                Failure::PinAuthBlocked {
+                    product: product.clone(),
+                },
+            ),
+            (Error::PinNotSet, Failure::PinRequiredNotSet { product }),
+            (Error::TimedOut, Failure::TimedOut),
+            (Error::Cancelled, Failure::Cancelled),
+            (Error::OutOfMemory, Failure::Internal),
+        ] {
+            assert_eq!(explain(error, "Key"), failure);
+        }
+    }
+
+    #[test]
+    fn other_causes_keep_their_words() {
+        let expected = Failure::Device {
+            product: product(),
+            code: NO_CODE,
+            text: "the security key stopped answering".to_owned(),
+        };
+        assert_eq!(explain(Error::Disconnected, "Key"), expected);
+    }
+}

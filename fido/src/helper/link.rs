@@ -2,20 +2,18 @@
 //!
 //! One thread, the watcher, reads the socket and the pipe that signals write to. It hands messages to the main thread, which
 //! does everything else and may stand in a request to a key for a minute. When the module is gone or a signal comes, the
-//! watcher cancels the key until the main thread has closed it and ended the process; if that does not happen soon, the
-//! watcher ends it.
+//! watcher cancels the key; the main thread then closes it and ends the process. If it does not soon, the watcher does.
 
 use std::{
     io::{self, Read, Write},
     os::unix::net::UnixStream,
     process,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, Sender, channel},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use krb5_fido_keys::{Canceller, Device};
@@ -29,15 +27,11 @@ use rustix::{
 };
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
-    flag,
     low_level::pipe,
 };
 
 /// How long the main thread may take to close the key once the end has come.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// How often the key is cancelled meanwhile: it forgets a cancellation that overtakes its request.
-const CANCEL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What ends the helper before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,45 +67,30 @@ impl From<End> for Stop {
 pub(crate) struct Link {
     socket: UnixStream,
     messages: Receiver<Message>,
-    shared: Arc<Shared>,
+    shared: Shared,
 }
 
+/// What the threads tell each other.
 #[derive(Default)]
-struct Shared {
-    end: OnceLock<End>,
-    /// Set by the signal handler itself, which may interrupt a request before the watcher runs.
-    interrupted: Arc<AtomicBool>,
-    canceller: Mutex<Option<Canceller>>,
+struct State {
+    end: Option<End>,
+    canceller: Option<Canceller>,
 }
 
-impl Shared {
-    fn end(&self) -> Option<End> {
-        if self.interrupted.load(Ordering::SeqCst) {
-            return Some(End::Interrupted);
-        }
-        self.end.get().copied()
-    }
+type Shared = Arc<Mutex<State>>;
 
-    fn canceller(&self) -> MutexGuard<'_, Option<Canceller>> {
-        self.canceller.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn cancel(&self) {
-        if let Some(canceller) = &*self.canceller() {
-            canceller.cancel();
-        }
-    }
+fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Link {
     /// Catches the signals and starts the watcher.
     pub(crate) fn start(socket: UnixStream) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let signals = catch_signals(&shared.interrupted)?;
+        let shared = Shared::default();
         let (sender, messages) = channel();
         let watcher = Watcher {
             socket: socket.try_clone()?,
-            signals,
+            signals: catch_signals()?,
             shared: Arc::clone(&shared),
         };
         thread::Builder::new().spawn(move || watcher.run(sender))?;
@@ -138,20 +117,21 @@ impl Link {
     }
 
     pub(crate) fn end(&self) -> Option<End> {
-        self.shared.end()
+        lock(&self.shared).end
     }
 
     /// From now on `device` is what gets cancelled.
     pub(crate) fn attach(&self, device: &Device) -> Result<(), End> {
-        *self.shared.canceller() = Some(device.canceller());
-        self.end().map_or(Ok(()), Err)
+        let mut state = lock(&self.shared);
+        state.canceller = Some(device.canceller());
+        state.end.map_or(Ok(()), Err)
     }
 }
 
-fn catch_signals(interrupted: &Arc<AtomicBool>) -> io::Result<UnixStream> {
+/// A descriptor that becomes readable with the first signal.
+fn catch_signals() -> io::Result<UnixStream> {
     let (signals, handler) = UnixStream::pair()?;
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        flag::register(signal, Arc::clone(interrupted))?;
         pipe::register(signal, handler.try_clone()?)?;
     }
     Ok(signals)
@@ -160,7 +140,7 @@ fn catch_signals(interrupted: &Arc<AtomicBool>) -> io::Result<UnixStream> {
 struct Watcher {
     socket: UnixStream,
     signals: UnixStream,
-    shared: Arc<Shared>,
+    shared: Shared,
 }
 
 impl Watcher {
@@ -175,10 +155,16 @@ impl Watcher {
                 Err(end) => break end,
             }
         };
-        // Nobody else sets it.
-        let _: &End = self.shared.end.get_or_init(|| end);
+        {
+            let mut state = lock(&self.shared);
+            state.end = Some(end);
+            if let Some(canceller) = &state.canceller {
+                canceller.cancel();
+            }
+        }
         drop(sender);
-        self.force_the_end();
+        thread::sleep(GRACE);
+        process::exit(1);
     }
 
     fn read_message(&self) -> Result<Message, End> {
@@ -214,18 +200,9 @@ impl Watcher {
             Ok(_) | Err(Errno::INTR) => {}
             Err(_) => return Err(End::Closed),
         }
-        match self.shared.end() {
-            Some(end) => Err(end),
-            None => Ok(()),
+        match both.first().is_some_and(|signals| !signals.revents().is_empty()) {
+            true => Err(End::Interrupted),
+            false => Ok(()),
         }
-    }
-
-    fn force_the_end(&self) {
-        let started = Instant::now();
-        while started.elapsed() < GRACE {
-            self.shared.cancel();
-            thread::sleep(CANCEL_INTERVAL);
-        }
-        process::exit(1);
     }
 }

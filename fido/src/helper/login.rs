@@ -71,10 +71,14 @@ pub(crate) fn plan_verification(
 
 fn ask_pin(found: &mut Found<'_>, deadline: &mut Deadline, link: &Link) -> Result<Pin, Stop> {
     let product = found.product.clone();
-    let retries = found.device.pin_retries().ok();
-    if retries == Some(0) {
-        return Err(Failure::PinBlocked { product }.into());
-    }
+    let retries = match found.device.pin_retries() {
+        Ok(0) => return Err(Failure::PinBlocked { product }.into()),
+        Ok(retries) => Some(retries),
+        Err(error @ (Error::Disconnected | Error::TimedOut | Error::Cancelled)) => {
+            return Err(explain(error, &product).into());
+        }
+        Err(_) => None,
+    };
     let asked = Instant::now();
     link.send(&Message::PinWanted(PinWanted { product, retries }))?;
     let Message::Pin(pin) = link.receive()? else {

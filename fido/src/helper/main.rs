@@ -45,17 +45,17 @@ fn serve(link: &Link) -> ExitCode {
         Ok(_) => Err(Stop::Failed(Failure::Internal)),
         Err(end) => Err(Stop::Ended(end)),
     };
-    let (last, status) = match (outcome, link.end()) {
-        (Ok(assertion), _) => (Message::Assertion(assertion), ExitCode::SUCCESS),
+    let last = match (outcome, link.end()) {
+        (Ok(assertion), _) => Message::Assertion(assertion),
         (Err(Stop::Ended(end)), _) | (Err(Stop::Failed(_)), Some(end)) => match end {
             End::Closed => return ExitCode::SUCCESS,
-            End::Interrupted => (Message::Failed(Failure::Cancelled), ExitCode::SUCCESS),
-            End::Malformed => (Message::Failed(Failure::Internal), ExitCode::FAILURE),
+            End::Interrupted => Message::Failed(Failure::Cancelled),
+            End::Malformed => Message::Failed(Failure::Internal),
         },
-        (Err(Stop::Failed(failure)), None) => (Message::Failed(failure), ExitCode::SUCCESS),
+        (Err(Stop::Failed(failure)), None) => Message::Failed(failure),
     };
-    match link.send(&last) {
-        Ok(()) => status,
-        Err(_) => ExitCode::FAILURE,
+    match (link.send(&last), last) {
+        (Err(_), _) | (_, Message::Failed(Failure::Internal)) => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
     }
 }

@@ -101,7 +101,7 @@ impl Device {
     fn run(&mut self, assertion: &Request, pin: Option<&CStr>, timeout: Duration) -> Result<(), Error> {
         let pin = pin.map_or(ptr::null(), CStr::as_ptr);
         self.request(timeout, |device| {
-            // SAFETY: the device by invariants 1 and 2 of device.rs; the object is ours; the PIN lives until the call
+            // SAFETY: the device by the invariant of device.rs; the object is ours; the PIN lives until the call
             // returns.
             unsafe { ffi::fido_dev_get_assert(device, assertion.as_ptr(), pin) }
         })

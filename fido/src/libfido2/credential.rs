@@ -63,7 +63,7 @@ pub struct Registration {
 /// How a registration is attested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attestation {
-    /// Not at all.
+    /// Not at all: nothing was checked.
     None,
     /// By the new credential itself.
     SelfSigned,
@@ -83,7 +83,7 @@ impl Device {
         let credential = Draft::new(request)?;
         let pin = request.verification.pin()?.map_or(ptr::null(), CStr::as_ptr);
         self.request(request.timeout, |device| {
-            // SAFETY: the device by invariants 1 and 2 of device.rs; the object is ours; the PIN lives until the call
+            // SAFETY: the device by the invariant of device.rs; the object is ours; the PIN lives until the call
             // returns.
             unsafe { ffi::fido_dev_make_cred(device, credential.0.as_ptr(), pin) }
         })?;

@@ -1,24 +1,11 @@
 //! One open key.
 //!
-//! Invariants:
-//! 1. `Device::handle` is open from `Device::open` until drop, and only the thread of the `Device` uses it: the type is
-//!    neither Send nor Sync.
-//! 2. The exception is `fido_dev_cancel`, which reads `timeout_ms`, `attr.flags`, `cid` and the I/O functions and writes one
-//!    report (libfido2 src/dev.c, src/io.c). Another thread may call it with the gate held. Whatever changes those
-//!    members (set_timeout, close) holds the gate, too; what runs without it (getInfo, assertions, credentials, PIN)
-//!    does not change them.
-//! 3. `Gate::device` is None from before the device is closed.
+//! Invariant: `Device::handle` is open from `Device::open` until drop, and only the thread of the `Device` uses it: the type
+//! is neither Send nor Sync.
 
 use std::{
-    ffi::{CStr, CString, c_int},
-    fs::File,
-    os::unix::net::UnixStream,
-    path::Path,
+    ffi::{CStr, c_int},
     ptr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 
@@ -29,9 +16,9 @@ use super::{
     handle::Handle,
     information::{Capabilities, Information},
     list::{DeviceInfo, Place},
-    socket,
+    reports,
 };
-use crate::{Error, Pin};
+use crate::{Canceller, Error, Pin, channel::Channel};
 
 /// How long a key may take to answer what needs neither touch nor thought.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,84 +56,44 @@ impl<'a> Verification<'a> {
 /// One open key, closed on drop.
 pub struct Device {
     handle: Handle<ffi::fido_dev_t>,
-    gate: Arc<Gate>,
+    canceller: Canceller,
     capabilities: Capabilities,
     /// An answer was given up on: it may still come and be taken for that to a later request.
     out_of_step: bool,
 }
 
-/// Stops what a [`Device`] is doing, from another thread. It does not keep the device open.
-#[derive(Clone)]
-pub struct Canceller(Arc<Gate>);
-
-struct Gate {
-    device: Mutex<Option<DevicePointer>>,
-    cancelled: AtomicBool,
-}
-
-struct DevicePointer(*mut ffi::fido_dev_t);
-
-// SAFETY: used for nothing but fido_dev_cancel, as invariant 2 has it.
-unsafe impl Send for DevicePointer {}
-
-impl Gate {
-    fn lock(&self) -> MutexGuard<'_, Option<DevicePointer>> {
-        self.device.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn send_cancel(&self) {
-        if let Some(device) = &*self.lock() {
-            // SAFETY: invariants 2 and 3. The result says whether the report could be written, which the pending
-            // request finds out by itself.
-            let _code: c_int = unsafe { ffi::fido_dev_cancel(device.0) };
-        }
-    }
-}
-
-impl Canceller {
-    /// Ends the request under way, and refuses every later one, with [`Error::Cancelled`]. The key forgets a cancellation
-    /// that overtakes its request: call this again until the request has returned. No effect on a closed device; a request
-    /// to a key that speaks U2F alone runs until its time limit.
-    pub fn cancel(&self) {
-        self.0.cancelled.store(true, Ordering::SeqCst);
-        self.0.send_cancel();
-    }
-}
-
 impl Device {
-    /// Opens a key and asks it what it can do. Takes 5 seconds at most if it does not answer.
+    /// Opens a key and asks it what it can do. Takes some seconds at most if it does not answer or is in use.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::NotAnswering`], [`Error::OutOfMemory`], or what libfido2 fails with.
     pub fn open(info: &DeviceInfo) -> Result<Self, Error> {
-        // Kept per thread, hence not once per process. A FIDO2 key that does not answer authenticatorGetInfo is an error,
-        // not a U2F key.
-        // SAFETY: fido_init(3).
-        unsafe { ffi::fido_init(ffi::FIDO_DISABLE_U2F_FALLBACK) };
-        // SAFETY: fido_dev_open(3).
-        let device = unsafe { ffi::fido_dev_new() };
-        // SAFETY: just made.
-        let handle = unsafe { Handle::new(device, ffi::fido_dev_free) }?;
-        set_timeout(&handle, ANSWER_TIMEOUT)?;
-        match info.place() {
-            Place::Path(path) => open_path(&handle, path),
-            Place::Socket(path) => open_socket(&handle, path, info),
-        }?;
-        let gate = Gate {
-            device: Mutex::new(Some(DevicePointer(handle.as_ptr()))),
-            cancelled: AtomicBool::new(false),
+        let unavailable = |reason| Error::Unavailable {
+            device: info.device(),
+            reason,
         };
+        let canceller = Canceller::new().map_err(unavailable)?;
+        let channel = match info.place() {
+            Place::Hidraw(path) => Channel::open_hidraw(path, canceller.clone()),
+            Place::Socket(path) => Channel::connect(path, canceller.clone()),
+        }
+        .map_err(unavailable)?;
+        let handle = open_channel(channel)?.ok_or_else(|| Error::NotAnswering {
+            device: info.device(),
+        })?;
         let mut device = Self {
             handle,
-            gate: Arc::new(gate),
+            canceller,
             capabilities: Capabilities::u2f(),
             out_of_step: false,
         };
-        // SAFETY: invariant 1.
+        // SAFETY: the invariant.
         if unsafe { ffi::fido_dev_is_fido2(device.handle.as_ptr()) } {
-            let mut information = Information::new()?;
-            // SAFETY: invariants 1 and 2.
-            unsafe { information.fill(device.handle.as_ptr()) }?;
+            let information = Information::new()?;
+            device.request(ANSWER_TIMEOUT, |device| {
+                // SAFETY: the invariant; the information is ours.
+                unsafe { ffi::fido_dev_get_cbor_info(device, information.as_ptr()) }
+            })?;
             device.capabilities = information.capabilities();
         }
         Ok(device)
@@ -157,9 +104,9 @@ impl Device {
         &self.capabilities
     }
 
-    /// A handle to stop this device with.
+    /// What stops this device from another thread.
     pub fn canceller(&self) -> Canceller {
-        Canceller(Arc::clone(&self.gate))
+        self.canceller.clone()
     }
 
     /// How many wrong PINs the key still takes.
@@ -170,7 +117,7 @@ impl Device {
     pub fn pin_retries(&mut self) -> Result<u8, Error> {
         let mut retries: c_int = 0;
         self.request(ANSWER_TIMEOUT, |device| {
-            // SAFETY: invariants 1 and 2; `retries` is ours.
+            // SAFETY: the invariant; `retries` is ours.
             unsafe { ffi::fido_dev_get_retry_count(device, &raw mut retries) }
         })?;
         u8::try_from(retries).map_err(|_| Error::MalformedAnswer)
@@ -187,7 +134,7 @@ impl Device {
             None => ptr::null(),
         };
         self.request(ANSWER_TIMEOUT, |device| {
-            // SAFETY: invariants 1 and 2; the strings live until the call returns.
+            // SAFETY: the invariant; the strings live until the call returns.
             unsafe { ffi::fido_dev_set_pin(device, new, old) }
         })?;
         self.capabilities.pin_set = true;
@@ -200,26 +147,23 @@ impl Device {
         timeout: Duration,
         send: impl FnOnce(*mut ffi::fido_dev_t) -> c_int,
     ) -> Result<(), Error> {
-        if self.is_cancelled() {
+        if self.canceller.is_cancelled() {
             return Err(Error::Cancelled);
         }
         if self.out_of_step {
             return Err(Error::Disconnected);
         }
-        {
-            let _gate = self.gate.lock();
-            set_timeout(&self.handle, timeout)?;
-        }
+        set_timeout(&self.handle, timeout)?;
         let started = Instant::now();
         let result = check(send(self.handle.as_ptr()));
         if !matches!(result, Err(Error::Disconnected)) {
             return result;
         }
-        // FIDO_ERR_RX is a broken connection as well as a time limit that has passed. In the latter case the key still
-        // waits for its touch: libfido2 does not cancel.
+        // FIDO_ERR_RX is a broken connection, a cancellation, or a time limit that has passed. libfido2 does not tell the
+        // key, which would go on waiting for its touch.
         self.out_of_step = true;
-        self.gate.send_cancel();
-        Err(if self.is_cancelled() {
+        self.send_cancel();
+        Err(if self.canceller.is_cancelled() {
             Error::Cancelled
         } else if started.elapsed().saturating_add(CLOCK_SLACK) >= timeout {
             Error::TimedOut
@@ -228,54 +172,44 @@ impl Device {
         })
     }
 
-    fn is_cancelled(&self) -> bool {
-        self.gate.cancelled.load(Ordering::SeqCst)
+    /// Without effect on a key that is gone, that waits for nothing, or that speaks U2F alone.
+    fn send_cancel(&self) {
+        // SAFETY: the invariant.
+        let _code: c_int = unsafe { ffi::fido_dev_cancel(self.handle.as_ptr()) };
     }
 }
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // A key that is left waiting for its touch is busy for whoever opens it next.
-        self.gate.send_cancel();
-        let mut gate = self.gate.lock();
-        *gate = None;
-        // SAFETY: invariants 1 and 3; the gate is held. Closing an open device does not fail.
+        // A key that still waits for its touch is busy for whoever opens it next.
+        self.send_cancel();
+        // SAFETY: the invariant. Closing an open device does not fail.
         let _code: c_int = unsafe { ffi::fido_dev_close(self.handle.as_ptr()) };
     }
 }
 
+/// An open device; `None` if nobody answers on `channel`.
+fn open_channel(channel: Channel) -> Result<Option<Handle<ffi::fido_dev_t>>, Error> {
+    // Kept per thread, hence not once per process. A FIDO2 key that does not answer authenticatorGetInfo is an error, not
+    // a U2F key.
+    // SAFETY: fido_init(3).
+    unsafe { ffi::fido_init(ffi::FIDO_DISABLE_U2F_FALLBACK) };
+    // SAFETY: fido_dev_open(3).
+    let device = unsafe { ffi::fido_dev_new() };
+    // SAFETY: just made.
+    let handle = unsafe { Handle::new(device, ffi::fido_dev_free) }?;
+    set_timeout(&handle, ANSWER_TIMEOUT)?;
+    // SAFETY: fido_dev_set_io_functions(3): not open yet; the functions are copied.
+    check(unsafe { ffi::fido_dev_set_io_functions(handle.as_ptr(), &raw const reports::FUNCTIONS) })?;
+    let code = reports::with_channel(channel, || {
+        // SAFETY: both are ours; our functions ignore the path.
+        unsafe { ffi::fido_dev_open(handle.as_ptr(), c"channel".as_ptr()) }
+    });
+    Ok(check(code).is_ok().then_some(handle))
+}
+
 fn set_timeout(handle: &Handle<ffi::fido_dev_t>, timeout: Duration) -> Result<(), Error> {
     let milliseconds = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
-    // SAFETY: not open yet, or the caller holds the gate (invariant 2).
+    // SAFETY: fido_dev_set_timeout(3).
     check(unsafe { ffi::fido_dev_set_timeout(handle.as_ptr(), milliseconds) })
-}
-
-fn open_path(handle: &Handle<ffi::fido_dev_t>, path: &CString) -> Result<(), Error> {
-    // SAFETY: both are ours.
-    let code = unsafe { ffi::fido_dev_open(handle.as_ptr(), path.as_ptr()) };
-    if check(code).is_ok() {
-        return Ok(());
-    }
-    let device = path.to_string_lossy().into_owned();
-    // libfido2 does not say why it could not open the device.
-    Err(match File::options().read(true).write(true).open(&device) {
-        Err(reason) => Error::Unavailable { device, reason },
-        Ok(_) => Error::NotAnswering { device },
-    })
-}
-
-fn open_socket(handle: &Handle<ffi::fido_dev_t>, path: &Path, info: &DeviceInfo) -> Result<(), Error> {
-    let stream = UnixStream::connect(path).map_err(|reason| Error::Unavailable {
-        device: info.device(),
-        reason,
-    })?;
-    // SAFETY: fido_dev_set_io_functions(3): not open yet; the functions are copied.
-    check(unsafe { ffi::fido_dev_set_io_functions(handle.as_ptr(), &raw const socket::FUNCTIONS) })?;
-    let code = socket::with_connected(stream, || {
-        // SAFETY: both are ours; the path is for messages only.
-        unsafe { ffi::fido_dev_open(handle.as_ptr(), c"socket".as_ptr()) }
-    });
-    check(code).map_err(|_| Error::NotAnswering {
-        device: info.device(),
-    })
 }

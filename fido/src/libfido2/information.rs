@@ -7,10 +7,7 @@ use std::ffi::c_char;
 
 use libfido2_sys as ffi;
 
-use super::{
-    code::check,
-    handle::{Handle, copy_bytes, copy_string},
-};
+use super::handle::{Handle, copy_bytes, copy_string};
 use crate::Error;
 
 /// The largest message that every FIDO2 key takes, in bytes (CTAP 2.1 section 6.4, maxMsgSize).
@@ -68,13 +65,8 @@ impl Information {
         unsafe { Handle::new(pointer, ffi::fido_cbor_info_free) }.map(Self)
     }
 
-    /// Asks the open device `device`.
-    ///
-    /// # Safety
-    /// `device` is an open `fido_dev_t` that no other thread uses but for `fido_dev_cancel`.
-    pub(super) unsafe fn fill(&mut self, device: *mut ffi::fido_dev_t) -> Result<(), Error> {
-        // SAFETY: as promised by the caller; the other argument is ours.
-        check(unsafe { ffi::fido_dev_get_cbor_info(device, self.0.as_ptr()) })
+    pub(super) const fn as_ptr(&self) -> *mut ffi::fido_cbor_info_t {
+        self.0.as_ptr()
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {

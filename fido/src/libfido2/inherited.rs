@@ -21,8 +21,11 @@ pub fn inherited_socket() -> Option<UnixStream> {
     if TAKEN.swap(true, Ordering::Relaxed) {
         return None;
     }
-    // SAFETY: std::os::fd: must be open and owned by nobody else. The invariant says the latter; if it is not open, the
-    // next call says so and the value is given up unused.
+    // SAFETY: fcntl(2): takes any number.
+    if unsafe { libc::fcntl(DESCRIPTOR, libc::F_GETFD) } < 0 {
+        return None;
+    }
+    // SAFETY: std::os::fd: it is open, as was just seen, and owned by nobody else, by the invariant.
     let descriptor = unsafe { OwnedFd::from_raw_fd(DESCRIPTOR) };
     match sockopt::socket_type(&descriptor) {
         Ok(SocketType::STREAM) => Some(UnixStream::from(descriptor)),

@@ -5,7 +5,7 @@
 //! 2. `fido_dev_info_manifest` fills the first entries and reports how many, never more than it was given room for.
 
 use std::{
-    ffi::{CStr, CString},
+    ffi::{CStr, OsStr},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -30,8 +30,8 @@ pub struct DeviceInfo {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// A path that libfido2 understands.
-    Path(CString),
+    /// A hidraw device.
+    Hidraw(PathBuf),
     /// The socket of a software key.
     Socket(PathBuf),
 }
@@ -59,7 +59,7 @@ impl DeviceInfo {
     /// The value of `fido_device` that means this key.
     pub fn device(&self) -> String {
         match &self.place {
-            Place::Path(path) => path.to_string_lossy().into_owned(),
+            Place::Hidraw(path) => path.display().to_string(),
             Place::Socket(path) => format!("unix:{}", path.display()),
         }
     }
@@ -73,7 +73,7 @@ impl DeviceInfo {
 /// is there: [`crate::Device::open`] tells.
 ///
 /// # Errors
-/// [`Error::OutOfMemory`], [`Error::InvalidDeviceSpec`], or what libfido2 fails with.
+/// [`Error::OutOfMemory`], or what libfido2 fails with.
 pub fn discover(specs: &[DeviceSpec]) -> Result<Vec<DeviceInfo>, Error> {
     let attached = match specs
         .iter()
@@ -87,7 +87,7 @@ pub fn discover(specs: &[DeviceSpec]) -> Result<Vec<DeviceInfo>, Error> {
         match spec {
             DeviceSpec::None => {}
             DeviceSpec::Auto => found.extend(attached.iter().cloned()),
-            DeviceSpec::Path(path) => found.push(named(path, &attached)?),
+            DeviceSpec::Path(path) => found.push(named(path, &attached)),
             DeviceSpec::Unix(path) => {
                 found.push(DeviceInfo::new(Place::Socket(path.clone()), "", "software key"));
             }
@@ -103,14 +103,10 @@ pub fn discover(specs: &[DeviceSpec]) -> Result<Vec<DeviceInfo>, Error> {
 }
 
 /// The device at `path`, with its product name if it is attached.
-fn named(path: &Path, attached: &[DeviceInfo]) -> Result<DeviceInfo, Error> {
-    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Error::InvalidDeviceSpec)?;
-    let place = Place::Path(path);
-    Ok(attached
-        .iter()
-        .find(|device| device.place == place)
-        .cloned()
-        .unwrap_or_else(|| attached_device(place, "")))
+fn named(path: &Path, attached: &[DeviceInfo]) -> DeviceInfo {
+    let place = Place::Hidraw(path.to_owned());
+    let known = attached.iter().find(|device| device.place == place);
+    known.cloned().unwrap_or_else(|| attached_device(place, ""))
 }
 
 fn attached_device(place: Place, product: &str) -> DeviceInfo {
@@ -119,7 +115,11 @@ fn attached_device(place: Place, product: &str) -> DeviceInfo {
 
 fn list_attached() -> Result<Vec<DeviceInfo>, Error> {
     let list = List::manifest()?;
-    (0..list.count).map(|index| list.device(index)).collect()
+    let mut devices = Vec::new();
+    for index in 0..list.count {
+        devices.extend(list.device(index)?);
+    }
+    Ok(devices)
 }
 
 struct List {
@@ -141,7 +141,8 @@ impl List {
         Ok(list)
     }
 
-    fn device(&self, index: usize) -> Result<DeviceInfo, Error> {
+    /// `None` for an NFC reader, which libfido2 lists, too, and which does not take CTAPHID reports.
+    fn device(&self, index: usize) -> Result<Option<DeviceInfo>, Error> {
         // SAFETY: invariant 2: `index` is below `count`.
         let entry = unsafe { ffi::fido_dev_info_ptr(self.entries, index) };
         // SAFETY: `entry` is one of the list.
@@ -150,12 +151,17 @@ impl List {
             return Err(Error::OutOfMemory);
         }
         // SAFETY: a string of the entry.
-        let path = unsafe { CStr::from_ptr(path) }.to_owned();
+        let path = unsafe { CStr::from_ptr(path) };
+        let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+        if !path.starts_with("/dev") {
+            return Ok(None);
+        }
+        let place = Place::Hidraw(path.to_owned());
         // SAFETY: `entry` is one of the list.
         let product = unsafe { ffi::fido_dev_info_product_string(entry) };
         // SAFETY: NULL or a string of the entry.
         let product = unsafe { copy_string(product) };
-        Ok(attached_device(Place::Path(path), &product))
+        Ok(Some(attached_device(place, &product)))
     }
 }
 
@@ -202,7 +208,7 @@ mod tests {
 
     #[test]
     fn product_names_are_fit_for_a_terminal() {
-        let device = |product: &str| attached_device(Place::Path(c"/dev/x".to_owned()), product);
+        let device = |product: &str| attached_device(Place::Hidraw("/dev/x".into()), product);
         assert_eq!(device(" Key\x1b[2J\r\n 5 ").product(), "Key[2J 5");
         assert_eq!(device("\u{9b}\u{7f} ").product(), "security key");
         assert_eq!(device(&"k".repeat(1000)).product().len(), PRODUCT_MAX);

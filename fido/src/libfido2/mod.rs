@@ -3,8 +3,8 @@
 //! Invariants of the whole module:
 //! 1. Every object of libfido2 is owned by one [`handle::Handle`], which frees it once, on drop. No pointer into an object
 //!    outlives the call that asked for it: what is needed is copied.
-//! 2. A `fido_dev_t` is used by the thread that opened it; the one exception is `fido_dev_cancel` (device.rs).
-//! 3. Nothing unwinds into libfido2 (socket.rs).
+//! 2. A `fido_dev_t` is used by the thread that opened it alone.
+//! 3. Nothing unwinds into libfido2 (reports.rs).
 
 #![allow(
     unsafe_code,
@@ -19,11 +19,11 @@ mod handle;
 mod information;
 mod inherited;
 mod list;
-mod socket;
+mod reports;
 
 pub use assertion::{Assertion, AssertionRequest};
 pub use credential::{Attestation, CredentialRequest, Registration};
-pub use device::{Canceller, Device, Verification};
+pub use device::{Device, Verification};
 pub use information::Capabilities;
 pub use inherited::inherited_socket;
 pub use list::{DeviceInfo, discover};

@@ -25,7 +25,8 @@ const FIRST_CAPACITY: usize = 512;
 /// The frame of `message`, length prefix included. Secret, since it may hold a PIN.
 ///
 /// # Errors
-/// [`Error::MessageTooLong`]: the body has more than [`BODY_MAX`] bytes, or a PIN more than [`PIN_MAX`].
+/// [`Error::MessageTooLong`]: the body has more than [`BODY_MAX`] bytes. [`Error::MalformedFrame`]: a PIN that is empty, not
+/// UTF-8, or longer than [`PIN_MAX`] bytes.
 pub fn encode(message: &Message) -> Result<SecretBytes, Error> {
     let mut frame = Vec::with_capacity(FIRST_CAPACITY);
     frame.extend_from_slice(&[0; 4]);
@@ -158,11 +159,14 @@ fn credential(decoder: &mut Decoder<'_>) -> Result<CredentialRef, Refused> {
 }
 
 fn decode_pin(fields: &mut Fields<'_>) -> Result<SecretBytes, Refused> {
-    let pin = fields.next()?.bytes()?;
+    Ok(SecretBytes::from(verify_pin(fields.next()?.bytes()?)?))
+}
+
+fn verify_pin(pin: &[u8]) -> Result<&[u8], Refused> {
     if pin.is_empty() || pin.len() > PIN_MAX || core::str::from_utf8(pin).is_err() {
         return Err(Error::MalformedFrame.into());
     }
-    Ok(SecretBytes::from(pin))
+    Ok(pin)
 }
 
 fn decode_failure(fields: &mut Fields<'_>) -> Result<Failure, Refused> {
@@ -290,10 +294,7 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
     match message {
         Message::Assert(assert) => encode_assert(assert, &mut entries)?,
         Message::Pin(pin) => {
-            if pin.expose().len() > PIN_MAX {
-                return Err(Error::MessageTooLong.into());
-            }
-            entries.next()?.bytes(pin.expose())?;
+            entries.next()?.bytes(verify_pin(pin.expose())?)?;
         }
         Message::PinWanted(wanted) => {
             entries.next()?.str(&wanted.product)?;

@@ -275,10 +275,12 @@ fn refuses_unknown_user_verification() {
 
 #[test]
 fn refuses_impossible_pins() {
-    assert_eq!(
-        encode(&Message::Pin(SecretBytes::zeroed(PIN_MAX + 1))).err(),
-        Some(Error::MessageTooLong)
-    );
+    for pin in [&b""[..], b"\xff\xff", &[b'1'; PIN_MAX + 1]] {
+        assert_eq!(
+            encode(&Message::Pin(SecretBytes::from(pin))).err(),
+            Some(Error::MalformedFrame)
+        );
+    }
     for frame in [
         &b"\xa3\x00\x01\x01\x02\x02\x40"[..],
         &b"\xa3\x00\x01\x01\x02\x02\x42\xff\xff"[..],

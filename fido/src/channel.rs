@@ -1,0 +1,296 @@
+//! CTAPHID reports to and from a key (CTAP 2.1 section 11.2): 64 bytes each way, over hidraw or a Unix socket.
+//!
+//! libfido2's own hidraw functions cannot be interrupted: `fido_dev_cancel` from another thread writes into the middle of a
+//! request that is being sent. Here a cancellation ends the wait for an answer, between whole reports, in the thread that
+//! made the request.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::{fs::FileTypeExt, net::UnixStream},
+    },
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{FlockOperation, flock},
+    io::Errno,
+    net::{SendFlags, send},
+};
+
+use crate::Canceller;
+
+/// Bytes in a report, the report id not counted.
+const REPORT_LEN: usize = 64;
+
+/// How long to wait for another program that uses the key.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often to look whether it is done.
+const LOCK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// An open connection to a key, without knowledge of what is said on it.
+pub(crate) struct Channel {
+    stream: Stream,
+    canceller: Canceller,
+}
+
+enum Stream {
+    Hidraw(File),
+    Socket(UnixStream),
+}
+
+impl Channel {
+    /// Opens a hidraw device and locks it, as every program over libfido2 does.
+    pub(crate) fn open_hidraw(path: &Path, canceller: Canceller) -> io::Result<Self> {
+        let started = Instant::now();
+        loop {
+            let file = File::options().read(true).write(true).open(path)?;
+            if !file.metadata()?.file_type().is_char_device() {
+                return Err(Errno::NODEV.into());
+            }
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {
+                    let stream = Stream::Hidraw(file);
+                    return Ok(Self { stream, canceller });
+                }
+                Err(Errno::WOULDBLOCK) if started.elapsed() < LOCK_TIMEOUT => {}
+                Err(Errno::WOULDBLOCK) => return Err(Errno::BUSY.into()),
+                Err(error) => return Err(error.into()),
+            }
+            // What the other program was answered may be queued here, too: the next round opens the device anew.
+            drop(file);
+            thread::sleep(LOCK_INTERVAL);
+        }
+    }
+
+    /// Connects to a software key.
+    pub(crate) fn connect(path: &Path, canceller: Canceller) -> io::Result<Self> {
+        let stream = Stream::Socket(UnixStream::connect(path)?);
+        Ok(Self { stream, canceller })
+    }
+
+    /// Reads one whole report. Without `timeout` it waits until the key answers or the canceller is used. A report that is
+    /// cut short cannot be taken up again.
+    pub(crate) fn read_report(&self, report: &mut [u8], timeout: Option<Duration>) -> io::Result<()> {
+        if report.len() != REPORT_LEN {
+            return Err(Errno::INVAL.into());
+        }
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut rest = report;
+        while !rest.is_empty() {
+            self.wait_readable(deadline)?;
+            match self.stream.read(rest) {
+                Ok(0) => return Err(Errno::CONNRESET.into()),
+                Ok(count) => rest = rest.get_mut(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn wait_readable(&self, deadline: Option<Instant>) -> io::Result<()> {
+        loop {
+            let left = deadline
+                .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+                .and_then(|left| Timespec::try_from(left).ok());
+            let mut both = [
+                PollFd::new(&self.canceller, PollFlags::IN),
+                PollFd::new(&self.stream, PollFlags::IN),
+            ];
+            match poll(&mut both, left.as_ref()) {
+                Ok(0) => return Err(Errno::TIMEDOUT.into()),
+                Ok(_) if self.canceller.is_cancelled() => return Err(Errno::CANCELED.into()),
+                Ok(_) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Writes one report, which has the report id 0 before it. hidraw wants that byte; a socket does not.
+    pub(crate) fn write_report(&self, numbered: &[u8]) -> io::Result<()> {
+        match numbered {
+            [0, report @ ..] if report.len() == REPORT_LEN => match &self.stream {
+                Stream::Hidraw(file) => write_at_once(file, numbered),
+                Stream::Socket(stream) => send_all(stream, report),
+            },
+            _ => Err(Errno::INVAL.into()),
+        }
+    }
+}
+
+impl Stream {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Hidraw(file) => (&*file).read(buffer),
+            Self::Socket(stream) => (&*stream).read(buffer),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Hidraw(file) => file.as_fd(),
+            Self::Socket(stream) => stream.as_fd(),
+        }
+    }
+}
+
+fn write_at_once(mut file: &File, numbered: &[u8]) -> io::Result<()> {
+    loop {
+        match file.write(numbered) {
+            Ok(count) if count == numbered.len() => return Ok(()),
+            Ok(_) => return Err(Errno::IO.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn send_all(stream: &UnixStream, report: &[u8]) -> io::Result<()> {
+    let mut rest = report;
+    while !rest.is_empty() {
+        match send(stream, rest, SendFlags::NOSIGNAL) {
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Option<Duration> = Some(Duration::from_millis(20));
+
+    fn pair() -> (Channel, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let channel = Channel {
+            stream: Stream::Socket(ours),
+            canceller: Canceller::new().unwrap(),
+        };
+        (channel, theirs)
+    }
+
+    fn kind(result: io::Result<()>) -> Option<io::ErrorKind> {
+        result.err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn reads_a_report_that_comes_in_pieces() {
+        let (ours, mut theirs) = pair();
+        let writer = thread::spawn(move || {
+            theirs.write_all(&[1; 10]).unwrap();
+            thread::sleep(Duration::from_millis(10));
+            theirs.write_all(&[2; 54]).unwrap();
+        });
+        let mut report = [0; REPORT_LEN];
+        ours.read_report(&mut report, None).unwrap();
+        writer.join().unwrap();
+        assert_eq!(report[..10], [1; 10]);
+        assert_eq!(report[10..], [2; 54]);
+    }
+
+    #[test]
+    fn gives_up_when_time_is_over() {
+        let (ours, mut theirs) = pair();
+        let mut report = [0; REPORT_LEN];
+        assert_eq!(
+            kind(ours.read_report(&mut report, SHORT)),
+            Some(io::ErrorKind::TimedOut)
+        );
+        theirs.write_all(&[1; 63]).unwrap();
+        assert_eq!(
+            kind(ours.read_report(&mut report, SHORT)),
+            Some(io::ErrorKind::TimedOut)
+        );
+    }
+
+    #[test]
+    fn gives_up_when_cancelled() {
+        let (ours, mut theirs) = pair();
+        let canceller = ours.canceller.clone();
+        let other = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(10));
+            canceller.cancel();
+        });
+        let mut report = [0; REPORT_LEN];
+        assert!(ours.read_report(&mut report, None).is_err());
+        other.join().unwrap();
+        theirs.write_all(&[1; REPORT_LEN]).unwrap();
+        assert!(
+            ours.read_report(&mut report, None).is_err(),
+            "an answer comes too late"
+        );
+    }
+
+    #[test]
+    fn gives_up_when_the_key_is_gone() {
+        let (ours, theirs) = pair();
+        drop(theirs);
+        let mut report = [0; REPORT_LEN];
+        assert_eq!(
+            kind(ours.read_report(&mut report, None)),
+            Some(io::ErrorKind::ConnectionReset)
+        );
+        assert_eq!(
+            kind(ours.write_report(&[0; REPORT_LEN + 1])),
+            Some(io::ErrorKind::BrokenPipe)
+        );
+    }
+
+    #[test]
+    fn strips_the_report_id_for_a_socket() {
+        let (ours, mut theirs) = pair();
+        let mut numbered = [7; REPORT_LEN + 1];
+        numbered[0] = 0;
+        ours.write_report(&numbered).unwrap();
+        drop(ours);
+        let mut received = Vec::new();
+        theirs.read_to_end(&mut received).unwrap();
+        assert_eq!(received, [7; REPORT_LEN]);
+    }
+
+    #[test]
+    fn refuses_other_lengths_and_report_ids() {
+        let (ours, _theirs) = pair();
+        for length in [0, 1, REPORT_LEN, REPORT_LEN + 2] {
+            assert!(ours.write_report(&vec![0; length]).is_err(), "{length} bytes");
+        }
+        assert!(ours.write_report(&[1; REPORT_LEN + 1]).is_err());
+        assert!(ours.read_report(&mut [0; REPORT_LEN - 1], SHORT).is_err());
+    }
+
+    #[test]
+    fn a_file_is_no_key() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let result = Channel::open_hidraw(file.path(), Canceller::new().unwrap());
+        assert_eq!(
+            result.err().and_then(|error| error.raw_os_error()),
+            Some(Errno::NODEV.raw_os_error())
+        );
+        assert_eq!(file.as_file().metadata().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn waits_for_another_program_but_not_for_ever() {
+        let path = Path::new("/dev/full");
+        let first = Channel::open_hidraw(path, Canceller::new().unwrap()).unwrap();
+        let started = Instant::now();
+        let second = Channel::open_hidraw(path, Canceller::new().unwrap());
+        assert_eq!(kind(second.map(drop)), Some(io::ErrorKind::ResourceBusy));
+        assert!(started.elapsed() >= LOCK_TIMEOUT);
+        drop(first);
+        assert!(Channel::open_hidraw(path, Canceller::new().unwrap()).is_ok());
+    }
+}

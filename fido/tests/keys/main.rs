@@ -1,0 +1,14 @@
+//! The library and krb5-fido-helper against keys on Unix sockets: scripted ones, and the software key.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod helper;
+mod helper_ends;
+mod software_key;
+mod support;
+mod wrapper;

@@ -1,0 +1,177 @@
+//! krb5-fido-helper as the module starts it: with a socket as file descriptor 3.
+
+use std::{
+    io::{Read, Write},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    process::{Child, Command, Output, Stdio},
+};
+
+use krb5_fido_protocol::{
+    fido::factor::{CredentialRef, FidoAssertion, RelyingParty, UserVerification},
+    helper::{Assert, Failure, Message, PinWanted, decode, decode_length, encode},
+    secret::SecretBytes,
+};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{PATIENCE, wait_until};
+
+pub(crate) const REALM: &str = "KRBTEST.COM";
+pub(crate) const RP_ID: &str = "krbtest.com";
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_krb5-fido-helper");
+
+/// The standard library passes no descriptors but 0, 1 and 2: a shell moves the socket to 3 and becomes the helper.
+const MOVE_SOCKET: &str = "exec \"$0\" 3<&0 0</dev/null";
+
+pub(crate) struct Helper {
+    child: Child,
+    socket: UnixStream,
+}
+
+impl Helper {
+    pub(crate) fn start() -> Self {
+        let (socket, theirs) = UnixStream::pair().unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let child = Command::new("sh")
+            .args(["-c", MOVE_SOCKET, PROGRAM])
+            .env_clear()
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { child, socket }
+    }
+
+    /// Starts a helper and sends it `request`.
+    pub(crate) fn asked(request: &Assert) -> Self {
+        let mut helper = Self::start();
+        helper.send(&Message::Assert(Box::new(request.clone())));
+        helper
+    }
+
+    pub(crate) fn send(&mut self, message: &Message) {
+        self.send_bytes(encode(message).unwrap().expose());
+    }
+
+    pub(crate) fn send_pin(&mut self, pin: &str) {
+        self.send(&Message::Pin(SecretBytes::from(pin.as_bytes())));
+    }
+
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).unwrap();
+    }
+
+    pub(crate) fn receive(&mut self) -> Message {
+        let mut prefix = [0; 4];
+        self.socket.read_exact(&mut prefix).unwrap();
+        let mut body = vec![0; decode_length(prefix).unwrap()];
+        self.socket.read_exact(&mut body).unwrap();
+        decode(&body).unwrap()
+    }
+
+    pub(crate) fn expect_touch(&mut self) -> String {
+        match self.receive() {
+            Message::TouchNow(product) => product,
+            other => panic!("no touch: {}", describe(&other)),
+        }
+    }
+
+    pub(crate) fn expect_pin_wanted(&mut self) -> PinWanted {
+        match self.receive() {
+            Message::PinWanted(wanted) => wanted,
+            other => panic!("no PIN wanted: {}", describe(&other)),
+        }
+    }
+
+    pub(crate) fn expect_assertion(mut self) -> FidoAssertion {
+        let Message::Assertion(assertion) = self.receive() else {
+            panic!("no assertion");
+        };
+        assert!(self.ended_quietly());
+        assertion
+    }
+
+    pub(crate) fn expect_failure(mut self) -> Failure {
+        let failure = match self.receive() {
+            Message::Failed(failure) => failure,
+            other => panic!("no failure: {}", describe(&other)),
+        };
+        let success = self.ended_quietly();
+        assert_eq!(
+            success,
+            failure != Failure::Internal,
+            "exit status after {failure:?}"
+        );
+        failure
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Closes the socket, as a module does that goes away.
+    pub(crate) fn hang_up(self) -> Running {
+        Running(self.child)
+    }
+
+    /// Waits for the end, which prints nothing; whether it was a success.
+    fn ended_quietly(self) -> bool {
+        self.hang_up().ended_quietly()
+    }
+}
+
+/// A helper whose socket is closed.
+pub(crate) struct Running(Child);
+
+impl Running {
+    pub(crate) fn ended_quietly(mut self) -> bool {
+        let ended = std::cell::Cell::new(None);
+        let child = std::cell::RefCell::new(&mut self.0);
+        wait_until("the helper ends", || {
+            ended.set(child.borrow_mut().try_wait().unwrap());
+            ended.get().is_some()
+        });
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.0.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&stdout), "");
+        assert_eq!(String::from_utf8_lossy(&stderr), "");
+        status.success()
+    }
+}
+
+/// Asks for an assertion of one of `ids` at [`RP_ID`].
+pub(crate) fn request(device: &str, ids: &[&[u8]], uv: UserVerification) -> Assert {
+    Assert {
+        realm: REALM.to_owned(),
+        rp_id: Some(RP_ID.to_owned()),
+        public_suffix_list: None,
+        devices: vec![device.to_owned()],
+        timeout_seconds: 20,
+        principal: b"alice@KRBTEST.COM".to_vec(),
+        nonce: [1; 32],
+        transcript: vec![2; 32],
+        request_hash: [3; 32],
+        parties: vec![RelyingParty {
+            rp_id: RP_ID.to_owned(),
+            credentials: ids
+                .iter()
+                .map(|id| CredentialRef { id: id.to_vec(), uv })
+                .collect(),
+        }],
+    }
+}
+
+fn describe(message: &Message) -> String {
+    match message {
+        Message::Assert(_) => "assert".to_owned(),
+        Message::Pin(_) => "PIN".to_owned(),
+        Message::PinWanted(wanted) => format!("{wanted:?}"),
+        Message::TouchNow(product) => format!("touch {product}"),
+        Message::Assertion(assertion) => format!("{assertion:?}"),
+        Message::Failed(failure) => format!("{failure:?}"),
+    }
+}
