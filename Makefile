@@ -34,12 +34,12 @@ test: build
 check:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) deny --offline check bans licenses sources
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	$(CARGO) deny --offline --workspace check bans licenses sources
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 
 # For machines that can fetch the advisory database.
 audit:
-	$(CARGO) deny check advisories
+	$(CARGO) deny --workspace check advisories
 
 install: build
 	install -D -m 644 $(RELEASE)/libkrb5_fido_client.so $(DESTDIR)$(PLUGINDIR)/fido_client.so

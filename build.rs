@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .default_macro_constant_type(bindgen::MacroTypeVariation::Signed)
         .prepend_enum_name(false)
         .layout_tests(false)
+        .generate_comments(false)
         .generate()?;
     bindings.write_to_file(PathBuf::from(env::var("OUT_DIR")?).join("krb5.rs"))?;
     Ok(())

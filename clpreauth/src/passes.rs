@@ -83,7 +83,9 @@ pub(crate) fn process_challenge(
 
     request.has_responded = true;
     request.responded = (chosen == SF_FIDO).then_some(responded);
-    trace::factor_chosen(context, chosen == SF_FIDO);
+    if chosen == SF_FIDO {
+        trace::fido_chosen(context);
+    }
     trace::response_sent(context);
     exchange.disable_fallback();
     Ok(message)

@@ -33,15 +33,8 @@ pub(crate) fn observed(context: Context<'_>, event: &Event<'_, KeyBlock>) {
     krb5_plugin::spake::trace_event(context, event);
 }
 
-pub(crate) fn factor_chosen(context: Context<'_>, fido: bool) {
-    trace::text(
-        context,
-        if fido {
-            c"SPAKE second factor: SF-FIDO"
-        } else {
-            c"SPAKE second factor: SF-NONE"
-        },
-    );
+pub(crate) fn fido_chosen(context: Context<'_>) {
+    trace::text(context, c"SPAKE second factor: SF-FIDO");
 }
 
 pub(crate) fn fido_challenge_received(context: Context<'_>, parties: usize, credentials: usize) {

@@ -150,7 +150,7 @@ pub(crate) fn verify_factor(
     Ok(verdict)
 }
 
-/// The one place where a verified factor becomes a ticket: K'[0], the indicators, the hardware flag and the mark for the
+/// The one place where a verified factor becomes a ticket: `K'[0]`, the indicators, the hardware flag and the mark for the
 /// policy module.
 fn grant(
     exchange: &Exchange<'_>,

@@ -10,8 +10,7 @@
 
 use core::{
     ffi::{c_char, c_long, c_void},
-    mem,
-    mem::MaybeUninit,
+    mem::{self, MaybeUninit},
     ptr,
 };
 use std::{ffi::CString, path::Path};
@@ -106,7 +105,10 @@ impl<'a> Database<'a> {
         // SAFETY: a live handle (kadm5/admin.h).
         Error::check(unsafe { krb5_sys::kadm5_init_iprop(handle, ptr::null_mut()) }).map_err(|error| {
             let text = context.get().message(error);
-            Failure::new(error, format!("Cannot open the update log (iprop_logfile): {text}"))
+            Failure::new(
+                error,
+                format!("Cannot open the update log (iprop_logfile): {text}"),
+            )
         })?;
         Ok(database)
     }

@@ -145,7 +145,7 @@ pub enum Error {
     /// A factor that says it is encrypted in another encryption type than the client key's.
     #[error("second factor encrypted in another encryption type than the client key's")]
     EnctypeMismatch,
-    /// The response does not decrypt under K'[1]: the passwords differ.
+    /// The response does not decrypt under `K'[1]`: the passwords differ.
     #[error("wrong password")]
     WrongPassword,
     /// A later factor message does not decrypt under its key.

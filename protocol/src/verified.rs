@@ -1,6 +1,6 @@
 //! The proof that a second factor was verified.
 
-/// What a KDC derives K'[0] from, and what the HW-AUTH flag and the authentication indicators come out of. Only the code
+/// What a KDC derives `K'[0]` from, and what the HW-AUTH flag and the authentication indicators come out of. Only the code
 /// that checks a factor can make one: SF-NONE in [`crate::spake::kdc`], SF-FIDO in [`crate::fido::verify`].
 pub struct VerifiedFactor(Factor);
 
