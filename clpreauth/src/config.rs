@@ -21,7 +21,7 @@ const TIMEOUT: &str = "fido_timeout";
 const DEVICE_NONE: &str = "none";
 
 /// Options of `kinit -X`: they win over krb5.conf.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Options {
     device: Option<String>,
     timeout: Option<String>,
@@ -72,7 +72,10 @@ impl Config {
         };
         let value = |relation| values(relation).map(|values| values.into_iter().next());
 
-        if value("fido_facets_url")?.is_some() {
+        let rp_id = value("fido_rp_id")?;
+        let wants_facets =
+            value("fido_facets_url")?.is_some() && value("fido_facets")?.as_deref() != Some("no");
+        if wants_facets && rp_id.is_none() {
             return Err(texts::FACETS_UNSUPPORTED.to_owned());
         }
         let timeout = match &options.timeout {
@@ -84,7 +87,7 @@ impl Config {
             return Err(texts::invalid_value("fido_helper", &helper.display().to_string()));
         }
         Ok(Self {
-            rp_id: value("fido_rp_id")?,
+            rp_id,
             public_suffix_list: value("fido_public_suffix_list")?,
             devices: match &options.device {
                 Some(device) => vec![device.clone()],

@@ -92,11 +92,13 @@ impl<'a> Helper<'a> {
 
     fn send(&self, message: &Message) -> Result<(), Text> {
         let frame = encode(message).map_err(|_| self.failed())?;
-        self.child.send(frame.expose()).map_err(|_| self.failed())
+        self.child
+            .send(frame.expose(), self.deadline())
+            .map_err(|error| self.explain(&error))
     }
 
     fn receive(&self) -> Result<Message, Text> {
-        let deadline = Instant::now() + Duration::from_secs(self.config.timeout.into()) + GRACE;
+        let deadline = self.deadline();
         let mut prefix = [0; 4];
         self.fill(&mut prefix, deadline)?;
         let mut body = vec![0; decode_length(prefix).map_err(|_| self.failed())?];
@@ -109,13 +111,21 @@ impl<'a> Helper<'a> {
             match self.child.receive(buffer, deadline) {
                 Ok(0) => return Err(self.failed()),
                 Ok(received) => buffer = buffer.split_at_mut(received).1,
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    return Err(texts::helper_silent(&self.path()));
-                }
-                Err(_) => return Err(self.failed()),
+                Err(error) => return Err(self.explain(&error)),
             }
         }
         Ok(())
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + Duration::from_secs(self.config.timeout.into()) + GRACE
+    }
+
+    fn explain(&self, error: &io::Error) -> Text {
+        match error.kind() {
+            io::ErrorKind::TimedOut => texts::helper_silent(&self.path()),
+            _ => self.failed(),
+        }
     }
 
     fn failed(&self) -> Text {

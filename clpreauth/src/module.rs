@@ -1,6 +1,6 @@
 //! What libkrb5 calls: decodes and dispatches.
 
-use core::ffi::CStr;
+use core::{cell::RefCell, ffi::CStr};
 
 use krb5_fido_protocol::{
     registry::PA_SPAKE,
@@ -16,12 +16,13 @@ use krb5_plugin::{
     clpreauth::{Exchange, Module},
 };
 
-use crate::{config::Options, passes, trace};
+use crate::{config::Options, passes, texts, trace};
 
 /// The module's data: one per krb5_context.
 pub(crate) struct SpakeClient {
     groups: Vec<Group>,
-    options: Options,
+    /// Shared with a prompter that calls libkrb5 again: borrowed for as long as a copy takes.
+    options: RefCell<Options>,
 }
 
 /// How far one request for tickets has come.
@@ -33,6 +34,8 @@ pub(crate) struct Request {
     pub(crate) responded: Option<Responded<KeyBlock>>,
     /// A response was sent: the challenge is not taken a second time.
     pub(crate) has_responded: bool,
+    /// With SF-FIDO: from here on nothing but our own text may end the login on this side.
+    pub(crate) chose_fido: bool,
 }
 
 impl Module for SpakeClient {
@@ -58,32 +61,53 @@ impl Module for SpakeClient {
         }
         Ok(Self {
             groups,
-            options: Options::default(),
+            options: RefCell::default(),
         })
     }
 
-    fn take_option(&mut self, context: Context<'_>, attribute: &str, value: &str) -> Result<(), Failure> {
-        self.options.take(context, attribute, value)
+    fn take_option(&self, context: Context<'_>, attribute: &str, value: &str) -> Result<(), Failure> {
+        self.options.borrow_mut().take(context, attribute, value)
     }
 
     fn prepare_questions(&self, _: &mut Request, exchange: &Exchange<'_>) {
         if let Ok(PaSpake::Challenge { group, factors, .. }) = PaSpake::decode(exchange.message())
             && self.permits(group)
-            && passes::choose_factor(&factors, &self.options).is_some()
+            && passes::choose_factor(&factors, &self.options.borrow()).is_some()
         {
             exchange.need_reply_key();
         }
     }
 
     fn process(&self, request: &mut Request, exchange: &Exchange<'_>) -> Result<Option<Vec<u8>>, Failure> {
+        let answer = self.dispatch(request, exchange);
+        let answer = if request.chose_fido {
+            answer.map_err(end_login)
+        } else {
+            answer
+        };
+        answer.map(Some)
+    }
+}
+
+/// After this error libkrb5 tries no other mechanism, and no other KDC.
+fn end_login(failure: Failure) -> Failure {
+    if failure.error == Error::PASSWORD_INTERRUPTED {
+        return failure;
+    }
+    Failure::new(Error::PASSWORD_INTERRUPTED, texts::UNINTELLIGIBLE)
+}
+
+impl SpakeClient {
+    fn dispatch(&self, request: &mut Request, exchange: &Exchange<'_>) -> Result<Vec<u8>, Failure> {
+        let options = self.options.borrow().clone();
         let message = exchange.message();
         if message.is_empty() {
-            return self.send_support(request, exchange).map(Some);
+            return self.send_support(request, exchange);
         }
         match PaSpake::decode(message).map_err(|_| Error::PREAUTH_FAILED)? {
             PaSpake::Challenge { group, .. } if !self.permits(group) => {
                 trace::challenge_rejected(exchange.context(), group);
-                self.send_support(request, exchange).map(Some)
+                self.send_support(request, exchange)
             }
             PaSpake::Challenge {
                 group,
@@ -91,17 +115,13 @@ impl Module for SpakeClient {
                 factors,
             } => {
                 trace::challenge_received(exchange.context(), group, &public);
-                passes::process_challenge(request, exchange, &factors, &self.options).map(Some)
+                passes::process_challenge(request, exchange, &factors, &options)
             }
-            PaSpake::EncData(factor) => {
-                passes::process_factor(request, exchange, &factor, &self.options).map(Some)
-            }
+            PaSpake::EncData(factor) => passes::process_factor(request, exchange, &factor, &options),
             PaSpake::Support { .. } | PaSpake::Response { .. } => Err(Error::PREAUTH_FAILED.into()),
         }
     }
-}
 
-impl SpakeClient {
     fn permits(&self, group: i32) -> bool {
         self.groups.iter().any(|permitted| permitted.id() == group)
     }

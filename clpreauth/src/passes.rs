@@ -61,34 +61,36 @@ pub(crate) fn process_challenge(
     )
     .map_err(fail)?;
 
-    // With SF-NONE this request is the last: its ticket comes under K'[0].
-    let factor = if chosen == SF_NONE {
-        let reply_key = agreed.derive_reply_key(body, observe).map_err(fail)?;
-        exchange.set_reply_key(&reply_key)?;
-        SecondFactor {
-            factor_type: SF_NONE,
-            data: None,
-        }
-    } else {
-        let hello = FidoFactor::Hello(FidoHello {
-            versions: vec![FIDO_VERSION],
-        });
-        let data = hello.encode().map_err(|_| Error::INTERNAL)?;
-        SecondFactor {
-            factor_type: SF_FIDO,
-            data: Some(data),
-        }
-    };
+    // The last request if the factor is SF-NONE. With SF-FIDO the key is replaced again; until then, whatever libkrb5 might
+    // try instead is not made with the password's key.
+    let reply_key = agreed.derive_reply_key(body, observe).map_err(fail)?;
+    exchange.set_reply_key(&reply_key)?;
+    let factor = encode_factor(chosen)?;
     let (responded, message) = agreed.respond(body, &factor, observe).map_err(fail)?;
 
     request.has_responded = true;
-    request.responded = (chosen == SF_FIDO).then_some(responded);
-    if chosen == SF_FIDO {
+    request.chose_fido = chosen == SF_FIDO;
+    request.responded = request.chose_fido.then_some(responded);
+    if request.chose_fido {
         trace::fido_chosen(context);
     }
     trace::response_sent(context);
     exchange.disable_fallback();
     Ok(message)
+}
+
+/// The factor of the response: SF-FIDO says which versions this client speaks.
+fn encode_factor(factor_type: i32) -> Result<SecondFactor, Failure> {
+    let data = match factor_type {
+        SF_FIDO => {
+            let hello = FidoFactor::Hello(FidoHello {
+                versions: vec![FIDO_VERSION],
+            });
+            Some(hello.encode().map_err(|_| Error::INTERNAL)?)
+        }
+        _ => None,
+    };
+    Ok(SecondFactor { factor_type, data })
 }
 
 /// Answers the KDC's factor message: only SF-FIDO has one, and only its user could tell why there is no answer.

@@ -23,7 +23,7 @@ pub(crate) const PIN_TOO_LONG: &str = "The PIN of a security key has at most 63 
 pub(crate) const UNINTELLIGIBLE: &str =
     "The KDC asked for a security key in a way that this client does not understand";
 pub(crate) const FACETS_UNSUPPORTED: &str =
-    "fido_facets_url is set, and this version does not read facet lists: remove it, or set fido_rp_id";
+    "fido_facets_url is set, and this version does not read facet lists: set fido_rp_id, or fido_facets = no";
 
 /// A relation of krb5.conf or an option of `kinit -X` with an impossible value.
 pub(crate) fn invalid_value(relation: &str, value: &str) -> String {

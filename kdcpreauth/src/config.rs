@@ -24,6 +24,9 @@ const CLIENT_RELATIONS: [&str; 7] = [
     "fido_timeout",
 ];
 
+/// Relations that may stand more than once; the rest have one value.
+const REPEATABLE: [&str; 2] = [INDICATOR, "fido_device"];
+
 /// Relations of the KDC of which this version serves one value alone, and that value.
 const FIXED_RELATIONS: [(&str, &str); 3] = [
     ("fido_challenge", "encrypted"),
@@ -92,9 +95,20 @@ impl Configuration {
 
 fn read_realm(profile: &Profile, name: &str) -> Result<Realm, Failure> {
     let mut realm = Realm::default();
+    if let Some(section) = ours(profile.subsections(&["realms", name])?).first() {
+        return Err(refused(name, section, "{", "this is a relation, not a section"));
+    }
     for relation in relations(profile, &["realms", name])? {
         let values = profile.values(&["realms", name, &relation])?;
         let value = values.first().map(String::as_str).unwrap_or_default();
+        if values.len() > 1 && !REPEATABLE.contains(&relation.as_str()) {
+            return Err(refused(
+                name,
+                &relation,
+                &values.join("\", \""),
+                "it stands more than once",
+            ));
+        }
         match relation.as_str() {
             POLICY => {
                 realm.policy = Policy::parse(value)
@@ -139,11 +153,15 @@ fn indicators(realm: &str, relation: &str, values: Vec<String>) -> Result<Vec<CS
 
 /// The names of our relations in a section, each once.
 fn relations(profile: &Profile, section: &[&str]) -> Result<Vec<String>, Failure> {
-    let mut names = profile.relations(section)?;
+    Ok(ours(profile.relations(section)?))
+}
+
+/// The names that are ours, each once.
+fn ours(mut names: Vec<String>) -> Vec<String> {
     names.retain(|name| name.starts_with(PREFIX));
     names.sort();
     names.dedup();
-    Ok(names)
+    names
 }
 
 fn refused(realm: &str, relation: &str, value: &str, cause: &str) -> Failure {

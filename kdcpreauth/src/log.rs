@@ -40,6 +40,16 @@ pub(crate) fn notice_sent(request: Request<'_>, code: NoticeCode) {
     );
 }
 
+pub(crate) fn setting_refused(request: Request<'_>, cause: Cause) {
+    write(
+        Level::Warning,
+        &format!(
+            "fido: {} has a setting that cannot be followed: {cause}",
+            whom(request)
+        ),
+    );
+}
+
 pub(crate) fn record_unusable(request: Request<'_>, record: &str) {
     write(
         Level::Notice,

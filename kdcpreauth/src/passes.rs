@@ -44,20 +44,20 @@ pub(crate) fn send_challenge(
     let client = Client::read(exchange)?;
     let offer = match client.decide(realm) {
         Decision::OfferNone => Offer::None,
-        Decision::OfferFido(_) | Decision::OfferFidoThenNotice(_) => {
+        // A setting that cannot be followed must not be guessed around: whoever proves the password is told.
+        Decision::OfferFido(_) | Decision::OfferFidoThenNotice(_) | Decision::Refuse(_) => {
             let mut nonce = [0; FIDO_NONCE_LEN];
-            SystemRandom.fill(&mut nonce)?;
+            SystemRandom.fill(&mut nonce).map_err(fault)?;
             Offer::Fido(FidoOffer {
                 nonce,
                 challenge: None,
             })
         }
-        Decision::Refuse(cause) => return Err(forbid(cause)),
     };
 
     let reply =
         make_challenge(group, &client_key, support, &offer, &mut SystemRandom, observe).map_err(fail)?;
-    exchange.set_cookie(reply.cookie.expose())?;
+    exchange.set_cookie(reply.cookie.expose()).map_err(fault)?;
     trace::challenge_sent(context, group);
     Ok(reply.message)
 }
@@ -86,7 +86,6 @@ pub(crate) fn verify_response(
     let realm = realm(module, exchange)?;
     let client = Client::read(exchange)?;
     match (opened, client.decide(realm)) {
-        (_, Decision::Refuse(cause)) => Err(forbid(cause)),
         (Opened::None(verified, keys), Decision::OfferNone) => {
             grant(exchange, realm, &verified, |verified| {
                 keys.derive_reply_key(verified, body, observe)
@@ -99,13 +98,17 @@ pub(crate) fn verify_response(
                 .encode_padded()
                 .map_err(internal)?;
             let reply = hello.send_challenge(body, challenge, observe).map_err(fail)?;
-            exchange.set_cookie(reply.cookie.expose())?;
+            exchange.set_cookie(reply.cookie.expose()).map_err(fault)?;
             trace::fido_challenge_sent(context);
             Ok(Verdict::More(reply.message))
         }
         (Opened::Hello(hello), Decision::OfferFidoThenNotice(code)) => {
             client.log_unusable(exchange);
             send_notice(exchange, hello, code)
+        }
+        (Opened::Hello(hello), Decision::Refuse(cause)) => {
+            log::setting_refused(exchange.request(), cause);
+            send_notice(exchange, hello, NoticeCode::NoneUsable)
         }
         // The last key was removed since the challenge.
         (Opened::Hello(hello), Decision::OfferNone) => send_notice(exchange, hello, NoticeCode::NoneUsable),
@@ -135,7 +138,7 @@ pub(crate) fn verify_factor(
     let realm = realm(module, exchange)?;
     let client = Client::read(exchange)?;
     if let Decision::Refuse(cause) = client.decide(realm) {
-        return Err(forbid(cause));
+        return Err(refuse(cause));
     }
     let accepted = client
         .verify(exchange, &assertion, answer.nonce(), answer.transcript())
@@ -161,12 +164,12 @@ fn grant(
     let hardware = verified.is_hardware();
     let fido_indicators: &[_] = if hardware { &realm.fido_indicators } else { &[] };
     for indicator in realm.spake_indicators.iter().chain(fido_indicators) {
-        exchange.add_indicator(indicator)?;
+        exchange.add_indicator(indicator).map_err(fault)?;
     }
     let reply_key = derive(verified).map_err(fail)?;
-    exchange.strengthen_reply_key(&reply_key)?;
+    exchange.strengthen_reply_key(&reply_key).map_err(fault)?;
     if hardware {
-        marks::set(exchange.request())?;
+        marks::set(exchange.request()).map_err(fault)?;
     }
     Ok(Verdict::Accepted { hardware })
 }
@@ -219,9 +222,9 @@ struct Client {
 
 impl Client {
     fn read(exchange: &Exchange<'_>) -> Result<Self, Failure> {
-        let entry = exchange.client_entry().ok_or(Error::INTERNAL)?;
+        let entry = exchange.client_entry().ok_or(Error::DISCARD)?;
         Ok(Self {
-            enrolment: Enrolment::from_attributes(entry.strings()?),
+            enrolment: Enrolment::from_attributes(entry.strings().map_err(fault)?),
             requires_hardware: entry.requires_hardware(),
             now: UtcDateTime::now(),
         })
@@ -285,18 +288,19 @@ pub(crate) fn refuse(cause: Cause) -> Failure {
     Failure::new(Error::PREAUTH_FAILED, cause.to_string())
 }
 
-/// A setting that cannot be followed: nothing is counted.
-fn forbid(cause: Cause) -> Failure {
-    Failure::new(Error::POLICY, cause.to_string())
-}
-
+/// The KDC's own fault: the client goes on to another KDC, and nothing is counted.
 fn internal(cause: Cause) -> Failure {
-    Failure::new(Error::INTERNAL, cause.to_string())
+    Failure::new(Error::DISCARD, cause.to_string())
 }
 
 fn fail(error: SpakeError<Error>) -> Failure {
     match error {
         SpakeError::Protocol(cause) => refuse(cause),
-        SpakeError::Kerberos(error) => error.into(),
+        SpakeError::Kerberos(error) => fault(error),
     }
+}
+
+/// As [`internal`], for what krb5 itself fails with.
+fn fault(error: Error) -> Failure {
+    Failure::new(Error::DISCARD, error.text())
 }

@@ -28,15 +28,22 @@ impl Module for FidoPolicy {
     ) -> Result<(), Failure> {
         // Taken in any case: a mark is worth one answer.
         let is_verified = marks::take(request);
-        let Some(client) = client else { return Ok(()) };
-        let enrolment = Enrolment::from_attributes(client.strings()?);
-        if is_verified || !enrolment.is_enrolled() {
-            return Ok(());
+        let client = client.ok_or(Error::POLICY)?;
+        let attributes = client
+            .strings()
+            .map_err(|error| Failure::new(Error::POLICY, error.text()))?;
+        let enrolment = Enrolment::from_attributes(attributes);
+        if let Some(cause) = enrolment.refusal() {
+            log::setting_refused(request, cause);
+            return Err(Failure::new(Error::POLICY, cause.to_string()));
         }
-        log::ticket_refused(request);
-        Err(Failure::new(
-            Error::POLICY,
-            "a security key is registered, and was not used",
-        ))
+        if enrolment.is_enrolled() && !is_verified {
+            log::ticket_refused(request);
+            return Err(Failure::new(
+                Error::POLICY,
+                "a security key is registered, and was not used",
+            ));
+        }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use std::{
     ffi::{CString, OsStr},
     io,
     os::{
-        fd::{AsRawFd, OwnedFd},
+        fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
         unix::{ffi::OsStrExt, net::UnixStream},
     },
     path::Path,
@@ -36,7 +36,8 @@ unsafe extern "C" {
 
 /// A running child and our end of its socket. Dropping it closes the socket, which ends the child.
 pub struct Child {
-    pid: libc::pid_t,
+    /// What names the process even after the program has reaped it itself (pidfd_open(2)).
+    process: OwnedFd,
     socket: Option<UnixStream>,
 }
 
@@ -47,8 +48,9 @@ impl Child {
     /// The program is missing or not executable; no descriptors or processes left.
     pub fn start(program: &Path, environment: &[(&str, &OsStr)]) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        // A descriptor at or below CHILD_SOCKET would be overwritten by the actions below before it is copied.
-        let theirs = above_standard(theirs.into())?;
+        // A descriptor at or below CHILD_SOCKET would be overwritten by the child's actions before it is copied; and one of
+        // ours must not stand where a program that closed its standard output goes on writing.
+        let (ours, theirs) = (above_standard(ours.into())?, above_standard(theirs.into())?);
         let program = CString::new(program.as_os_str().as_bytes())?;
         let environment = environment
             .iter()
@@ -56,20 +58,22 @@ impl Child {
             .collect::<Result<Vec<_>, _>>()?;
         let pid = spawn(&program, &environment, &theirs)?;
         Ok(Self {
-            pid,
-            socket: Some(ours),
+            process: open_process(pid)?,
+            socket: Some(ours.into()),
         })
     }
 
-    /// Sends all of `bytes`.
+    /// Sends all of `bytes`, waiting until `deadline`.
     ///
     /// # Errors
-    /// The child is gone.
-    pub fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
+    /// `TimedOut` at the deadline; the child is gone.
+    pub fn send(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
         let socket = self.socket()?.as_raw_fd();
         while !bytes.is_empty() {
+            wait_ready(socket, libc::POLLOUT, deadline)?;
+            let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
             // SAFETY: an open socket and a readable buffer of that length; MSG_NOSIGNAL keeps invariant 4.
-            let sent = unsafe { libc::send(socket, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL) };
+            let sent = unsafe { libc::send(socket, bytes.as_ptr().cast(), bytes.len(), flags) };
             match usize::try_from(sent) {
                 Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
                 Err(_) => retry_interrupted()?,
@@ -85,23 +89,16 @@ impl Child {
     pub fn receive(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         let socket = self.socket()?.as_raw_fd();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let mut poll = libc::pollfd {
-                fd: socket,
-                events: libc::POLLIN,
-                revents: 0,
-            };
-            let timeout = i32::try_from(left.as_millis()).unwrap_or(i32::MAX);
-            // SAFETY: one pollfd.
-            match unsafe { libc::poll(&raw mut poll, 1, timeout) } {
-                0 => return Err(io::ErrorKind::TimedOut.into()),
-                1.. => break,
-                _ => retry_interrupted()?,
-            }
-        }
-        loop {
+            wait_readable(socket, deadline)?;
             // SAFETY: an open socket and a writable buffer of that length.
-            let received = unsafe { libc::recv(socket, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+            let received = unsafe {
+                libc::recv(
+                    socket,
+                    buffer.as_mut_ptr().cast(),
+                    buffer.len(),
+                    libc::MSG_DONTWAIT,
+                )
+            };
             match usize::try_from(received) {
                 Ok(received) => return Ok(received),
                 Err(_) => retry_interrupted()?,
@@ -119,43 +116,89 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         self.socket = None;
-        let deadline = Instant::now() + GRACE;
-        let mut pause = Duration::from_millis(1);
-        while self.is_running() {
-            if Instant::now() >= deadline {
-                // SAFETY: our child, not yet reaped: the process id is still its own.
-                unsafe { libc::kill(self.pid, libc::SIGKILL) };
-                // SAFETY: as above.
-                unsafe { libc::waitpid(self.pid, ptr::null_mut(), 0) };
-                return;
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(50));
+        if !self.has_ended(GRACE) {
+            // SAFETY: the descriptor of our own child, whoever has its process id by now (pidfd_send_signal(2)).
+            unsafe {
+                libc::syscall(
+                    libc::SYS_pidfd_send_signal,
+                    self.process.as_raw_fd(),
+                    libc::SIGKILL,
+                    ptr::null::<libc::siginfo_t>(),
+                    0,
+                )
+            };
         }
+        self.reap();
     }
 }
 
 impl Child {
-    /// Whether the child runs; reaps it if not.
-    fn is_running(&self) -> bool {
-        // SAFETY: waitpid takes any process id; 0 means that our child still runs, anything else that it is gone or is
-        // not ours to wait for any more (invariant 3).
-        unsafe { libc::waitpid(self.pid, ptr::null_mut(), libc::WNOHANG) == 0 }
+    /// Whether the child ends within `patience`.
+    fn has_ended(&self, patience: Duration) -> bool {
+        // A process descriptor becomes readable when its process has ended (pidfd_open(2)).
+        wait_readable(self.process.as_raw_fd(), Instant::now() + patience).is_ok()
+    }
+
+    /// Takes the exit status, unless somebody else has.
+    fn reap(&self) {
+        let Ok(descriptor) = libc::id_t::try_from(self.process.as_raw_fd()) else {
+            return;
+        };
+        loop {
+            // SAFETY: the descriptor of our child; no information is asked for.
+            let code = unsafe { libc::waitid(libc::P_PIDFD, descriptor, ptr::null_mut(), libc::WEXITED) };
+            if code == 0 || retry_interrupted().is_err() {
+                return;
+            }
+        }
     }
 }
 
-/// `Ok` if the last call was interrupted by a signal, the error otherwise.
+/// Waits until a descriptor can be read, or until the deadline: `TimedOut`.
+fn wait_readable(descriptor: RawFd, deadline: Instant) -> io::Result<()> {
+    wait_ready(descriptor, libc::POLLIN, deadline)
+}
+
+fn wait_ready(descriptor: RawFd, events: libc::c_short, deadline: Instant) -> io::Result<()> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut poll = libc::pollfd {
+            fd: descriptor,
+            events,
+            revents: 0,
+        };
+        // Rounded up: a deadline less than a millisecond away must not become a busy loop.
+        let timeout = i32::try_from(left.as_millis().saturating_add(1)).unwrap_or(i32::MAX);
+        // SAFETY: one pollfd.
+        match unsafe { libc::poll(&raw mut poll, 1, timeout) } {
+            0 => return Err(io::ErrorKind::TimedOut.into()),
+            1.. => return Ok(()),
+            _ => retry_interrupted()?,
+        }
+    }
+}
+
+/// `Ok` if the last call was interrupted by a signal or had to wait, the error otherwise.
 fn retry_interrupted() -> io::Result<()> {
     let error = io::Error::last_os_error();
-    if error.kind() == io::ErrorKind::Interrupted {
-        Ok(())
-    } else {
-        Err(error)
+    match error.kind() {
+        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => Ok(()),
+        _ => Err(error),
+    }
+}
+
+/// The descriptor of a child that was just made. Without one the child is not waited for, and ends with its socket.
+fn open_process(pid: libc::pid_t) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open(2) takes any process id.
+    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    match RawFd::try_from(descriptor) {
+        // SAFETY: fresh, open and nobody else's; the kernel has set FD_CLOEXEC.
+        Ok(descriptor) if descriptor >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
 fn above_standard(descriptor: OwnedFd) -> io::Result<OwnedFd> {
-    use std::os::fd::FromRawFd;
     // SAFETY: an open descriptor; F_DUPFD_CLOEXEC takes the lowest number wanted.
     let copy = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, CHILD_SOCKET + 1) };
     if copy < 0 {
@@ -333,13 +376,12 @@ mod tests {
     fn a_silent_child_times_out_and_is_killed() {
         let program = script("exec sleep 60");
         let child = Child::start(&program, &[]).unwrap();
-        let pid = child.pid;
+        let process = child.process.try_clone().unwrap();
         let soon = Instant::now() + Duration::from_millis(50);
         let error = child.receive(&mut [0; 1], soon).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(child);
-        // SAFETY: signal 0 only asks whether the process is there.
-        assert_eq!(unsafe { libc::kill(pid, 0) }, -1);
+        assert!(wait_readable(process.as_raw_fd(), Instant::now()).is_ok());
     }
 
     #[test]
@@ -347,7 +389,9 @@ mod tests {
         let program = script("exec 3>&-; exit 0");
         let child = Child::start(&program, &[]).unwrap();
         assert_eq!(everything(&child), "");
-        let error = (0..100).find_map(|_| child.send(b"hello").err()).unwrap();
+        let error = (0..100)
+            .find_map(|_| child.send(b"hello", deadline()).err())
+            .unwrap();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

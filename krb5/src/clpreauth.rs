@@ -4,7 +4,8 @@
 //! 1. libkrb5 owns the vtable that initvt fills, with room for all members of the interface's major version 1.
 //! 2. Module data is a `Box<M>` made in init and taken back in fini; request data a `Box<M::Request>` made in
 //!    request_init and taken back in request_fini; libkrb5 passes each back to us only in between.
-//! 3. libkrb5 uses a context, and so its modules, from one thread at a time.
+//! 3. libkrb5 uses a context, and so its modules, from one thread at a time. A prompter of the program may call libkrb5
+//!    again while a callback of ours waits for it: module data is only ever shared, request data belongs to one login.
 //! 4. An [`Exchange`] borrows everything from the arguments of one callback and does not outlive it.
 
 use core::{
@@ -49,7 +50,7 @@ pub trait Module: Sized + 'static {
     /// # Errors
     /// The login ends.
     fn take_option(
-        &mut self,
+        &self,
         context: Context<'_>,
         attribute: &str,
         value: &str,
@@ -270,9 +271,9 @@ unsafe extern "C" fn gic_opts<M: Module>(
     // SAFETY: the context of this call.
     let context = unsafe { Context::from_raw(context) };
     guard_failure(context, Error::INTERNAL, || {
-        let module: *mut M = data.cast();
+        let module: *const M = data.cast();
         // SAFETY: invariants 2 and 3.
-        let module = unsafe { module.as_mut() }.ok_or(Error::INTERNAL)?;
+        let module = unsafe { module.as_ref() }.ok_or(Error::INTERNAL)?;
         // SAFETY: a string of this call.
         let attribute = unsafe { CStr::from_ptr(attribute) }.to_string_lossy();
         // SAFETY: a string of this call.

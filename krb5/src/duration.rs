@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn refuses_everything_else() {
-        for text in ["", "soon", "-5s", "1y", "5\0s"] {
+        for text in ["", "soon", "-5s", "5\0s"] {
             assert!(parse_duration(text).is_err(), "{text:?}");
         }
     }

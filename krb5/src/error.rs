@@ -22,6 +22,8 @@ codes! {
     PREAUTH_FAILED = krb5_sys::KRB5KDC_ERR_PREAUTH_FAILED;
     /// KDC_ERR_ETYPE_NOSUPP: no key of a requested encryption type.
     ETYPE_NOSUPP = krb5_sys::KRB5KDC_ERR_ETYPE_NOSUPP;
+    /// The KDC answers nothing: the client goes on to another KDC, and nothing is counted.
+    DISCARD = krb5_sys::KRB5KDC_ERR_DISCARD;
     /// KDC_ERR_POLICY: policy refuses the request.
     POLICY = krb5_sys::KRB5KDC_ERR_POLICY;
     /// The one error after which libkrb5 tries no other mechanism and no other KDC.
@@ -36,6 +38,8 @@ codes! {
     INTERNAL = krb5_sys::KRB5KRB_ERR_GENERIC;
     /// Integrity check of a decryption failed.
     BAD_INTEGRITY = krb5_sys::KRB5KRB_AP_ERR_BAD_INTEGRITY;
+    /// A database entry that cannot be read.
+    MALFORMED_ENTRY = krb5_sys::KRB5_KDB_TRUNCATED_RECORD;
     /// A cipher text of impossible length.
     BAD_MESSAGE_SIZE = krb5_sys::KRB5_BAD_MSIZE;
     /// Out of memory.

@@ -8,9 +8,9 @@
 
 use core::{ffi::CStr, marker::PhantomData, ptr, slice};
 
-use krb5_sys::{krb5_db_entry, krb5_string_attr};
+use krb5_sys::{KRB5_TL_STRING_ATTRS, krb5_db_entry, krb5_string_attr, krb5_tl_data};
 
-use crate::{Context, Error, Result};
+use crate::{Context, Error, Result, data};
 
 /// A principal's entry that the KDC keeps alive.
 #[derive(Clone, Copy)]
@@ -41,11 +41,32 @@ impl<'a> Entry<'a> {
         attributes & krb5_sys::KRB5_KDB_REQUIRES_HW_AUTH != 0
     }
 
+    /// Refuses string attributes that krb5_dbe_get_strings would leave out in silence: names and values are NUL-terminated,
+    /// in pairs.
+    fn check_string_data(&self) -> Result<()> {
+        // SAFETY: live for 'a.
+        let mut next: *const krb5_tl_data = unsafe { (*self.raw).tl_data };
+        // SAFETY: a list that ends in NULL, live for 'a.
+        while let Some(element) = unsafe { next.as_ref() } {
+            if i32::from(element.tl_data_type) == KRB5_TL_STRING_ATTRS {
+                // SAFETY: an element has `tl_data_length` bytes at `tl_data_contents`.
+                let bytes = unsafe { data::bytes(element.tl_data_contents, element.tl_data_length.into()) };
+                let ends = bytes.iter().filter(|byte| **byte == 0).count();
+                if !bytes.is_empty() && (bytes.last() != Some(&0) || ends % 2 != 0) {
+                    return Err(Error::MALFORMED_ENTRY);
+                }
+            }
+            next = element.tl_data_next;
+        }
+        Ok(())
+    }
+
     /// All string attributes.
     ///
     /// # Errors
     /// The entry's data is malformed, or out of memory.
     pub fn strings(&self) -> Result<Vec<StringAttribute>> {
+        self.check_string_data()?;
         let (mut list, mut count) = (ptr::null_mut(), 0);
         // SAFETY: context and entry are live, both out parameters valid; the entry is only read (kdb.h).
         Error::check(unsafe {

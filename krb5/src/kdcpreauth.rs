@@ -22,7 +22,13 @@ use krb5_sys::{
     krb5_preauthtype,
 };
 
-use crate::{Context, Error, Failure, KeyBlock, Principal, Result, boundary::guard, data, kdb::Entry};
+use crate::{
+    Context, Error, Failure, KeyBlock, Principal, Result,
+    boundary::guard,
+    data,
+    kdb::Entry,
+    log::{Level, write},
+};
 
 /// The version of the callback table that has replace_reply_key (krb5 1.17).
 const CALLBACKS_VERSION: c_int = 6;
@@ -337,7 +343,21 @@ unsafe extern "C" fn edata<M: Module>(
     });
     match hint {
         Ok(hint) => responder.answer(0, hint),
-        Err(failure) => responder.answer(failure.error.code(), ptr::null_mut()),
+        Err(failure) => {
+            guard((), || log_failed_hint(context, &failure));
+            responder.answer(failure.error.code(), ptr::null_mut());
+        }
+    }
+}
+
+/// The KDC leaves a mechanism whose hint fails out of its answer, and says nothing.
+fn log_failed_hint(context: Context<'_>, failure: &Failure) {
+    if failure.error != Error::ETYPE_NOSUPP {
+        context.set_failure(failure);
+        write(
+            Level::Error,
+            &format!("preauth hint failure: {}", context.message(failure.error)),
+        );
     }
 }
 

@@ -98,6 +98,11 @@ impl Enrolment {
         !self.credentials.is_empty() || !self.garbled.is_empty()
     }
 
+    /// The setting of the principal that cannot be followed, if there is one: then there is no ticket.
+    pub const fn refusal(&self) -> Option<Error> {
+        self.refusal
+    }
+
     /// The credentials whose records can be read, usable or not.
     pub fn credentials(&self) -> &[(Label, CredentialRecord)] {
         &self.credentials
