@@ -267,3 +267,46 @@ fn demo_names_the_step_that_is_not_as_told() {
         "{out}{err}"
     );
 }
+
+#[test]
+fn shell_is_the_one_of_the_user_inside_a_realm() {
+    let mut command = program();
+    command
+        .args(["shell", "--stock"])
+        .env("SHELL", "/bin/sh")
+        .stdin(Stdio::piped());
+    let mut shell = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let script = b"kadmin.local -q 'getprinc krbtgt/KRBTEST.COM'; exit 7\n";
+    std::io::Write::write_all(shell.stdin.as_mut().unwrap(), script).unwrap();
+    let output = shell.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(7));
+    assert!(
+        stdout(&output).contains("Principal: krbtgt/KRBTEST.COM@KRBTEST.COM"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(
+        stderr(&output).contains("A realm KRBTEST.COM of your own."),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn stock_modules_on_one_side_or_both() {
+    let loads = |option: &str, variable: &str| {
+        let output = program()
+            .args(["run", option, "--", "sh", "-c", &format!("cat \"${variable}\"")])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output).contains("libkrb5_fido_")
+    };
+    assert!(!loads("--stock-client", "KRB5_CONFIG") && loads("--stock-client", "KRB5_KDC_PROFILE"));
+    assert!(loads("--stock-kdc", "KRB5_CONFIG") && !loads("--stock-kdc", "KRB5_KDC_PROFILE"));
+    assert!(!loads("--stock", "KRB5_CONFIG") && !loads("--stock", "KRB5_KDC_PROFILE"));
+}

@@ -41,6 +41,13 @@ enum Action {
     #[command(after_long_help = EXAMPLES)]
     Run(RunOptions),
 
+    /// Start a shell inside a new realm
+    ///
+    /// As `run` with the shell that SHELL names, /bin/sh without it; it is told what there is to play with. The realm is
+    /// gone when the shell ends.
+    #[command(after_long_help = EXAMPLES)]
+    Shell(RealmOptions),
+
     /// Play a login with a software security key, and all the ways in which it must fail
     ///
     /// Prints each command with its real output. Needs what `make build` builds. Exit status: 0 if everything went as
@@ -50,6 +57,16 @@ enum Action {
 
 #[derive(Args)]
 struct RunOptions {
+    #[command(flatten)]
+    realm: RealmOptions,
+
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+#[derive(Args)]
+struct RealmOptions {
     /// Name of the realm
     #[arg(long, value_name = "REALM", default_value = "KRBTEST.COM")]
     realm: String,
@@ -63,6 +80,14 @@ struct RunOptions {
     #[arg(long)]
     stock: bool,
 
+    /// Use the modules of the installed krb5 in clients
+    #[arg(long)]
+    stock_client: bool,
+
+    /// Use the modules of the installed krb5 in the KDC
+    #[arg(long)]
+    stock_kdc: bool,
+
     /// A relation for kdc.conf: NAME=VALUE for [realms] REALM, SECTION:NAME=VALUE for another section,
     /// SECTION/SUBSECTION:NAME=VALUE for one below. Repeatable, values of the same relation add up
     #[arg(long, value_name = "RELATION=VALUE", value_parser = parse_relation)]
@@ -71,16 +96,15 @@ struct RunOptions {
     /// A relation for krb5.conf, in the same form. krb5kdc and kadmind do not read it
     #[arg(long, value_name = "RELATION=VALUE", value_parser = parse_relation)]
     client: Vec<(String, String)>,
-
-    /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "CMD")]
-    command: Vec<OsString>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   A shell in a realm:
-    krb5-testrealm run -- bash
+    krb5-testrealm shell
+
+  Our KDC, and clients without our module:
+    krb5-testrealm shell --stock-client
 
   One principal, one login:
     krb5-testrealm run --stock -- sh -c '
@@ -112,7 +136,8 @@ fn parse_relation(argument: &str) -> Result<(String, String), String> {
 
 fn main() -> ExitCode {
     let (result, failed) = match CommandLine::parse().action {
-        Action::Run(options) => (run::run(options), REALM_FAILED),
+        Action::Run(options) => (run::run(&options.realm, &options.command), REALM_FAILED),
+        Action::Shell(options) => (run::shell(&options), REALM_FAILED),
         Action::Demo => (demo::demo().map(|()| ExitCode::SUCCESS), 1),
     };
     result.unwrap_or_else(|error| {

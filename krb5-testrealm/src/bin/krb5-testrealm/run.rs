@@ -1,7 +1,9 @@
-//! `krb5-testrealm run`.
+//! `krb5-testrealm run` and `krb5-testrealm shell`.
 
 use std::{
+    env,
     error::Error,
+    ffi::OsString,
     io,
     os::unix::process::ExitStatusExt as _,
     process::{Child, ExitCode, ExitStatus},
@@ -15,21 +17,37 @@ use rustix::{
     termios::tcgetpgrp,
 };
 
-use crate::{RunOptions, signals::Signals};
+use crate::{RealmOptions, signals::Signals};
 
 /// How often the command is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(10);
 /// How long the command may take to end after a signal that was passed on.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
+/// The shell of whoever has not said which.
+const DEFAULT_SHELL: &str = "/bin/sh";
+
+/// Runs a shell in a realm, and says what there is to play with.
+pub(crate) fn shell(options: &RealmOptions) -> Result<ExitCode, Box<dyn Error>> {
+    let shell = env::var_os("SHELL").unwrap_or_else(|| DEFAULT_SHELL.into());
+    eprintln!(
+        "A realm {} of your own. For a start:\n    \
+         kadmin.local addprinc -pw secret +requires_preauth alice\n    \
+         kinit alice; klist -f\n\
+         KRB5_CONFIG and KRB5_KDC_PROFILE name its configuration. It is gone when you leave this shell.",
+        options.realm
+    );
+    run(options, &[shell])
+}
+
 /// Runs the command in a realm. The realm is gone when this returns.
-pub(crate) fn run(options: RunOptions) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) fn run(options: &RealmOptions, command: &[OsString]) -> Result<ExitCode, Box<dyn Error>> {
     let signals = Signals::note()?;
-    let realm = start_realm(&options)?;
+    let realm = start_realm(options)?;
     if let Some(signal) = signals.take() {
         return Ok(exit_code_of_signal(signal.as_raw()));
     }
-    let Some((program, arguments)) = options.command.split_first() else {
+    let Some((program, arguments)) = command.split_first() else {
         return Err("no command".into());
     };
     match realm.command(program).args(arguments).spawn() {
@@ -45,13 +63,16 @@ pub(crate) fn run(options: RunOptions) -> Result<ExitCode, Box<dyn Error>> {
     }
 }
 
-fn start_realm(options: &RunOptions) -> Result<Realm, krb5_testrealm::Error> {
+fn start_realm(options: &RealmOptions) -> Result<Realm, krb5_testrealm::Error> {
     let mut builder = Realm::builder().realm(&options.realm);
     if let Some(directory) = &options.dir {
         builder = builder.dir(directory).keep_dir(false);
     }
-    if options.stock {
-        builder = builder.client_modules(Modules::Stock).kdc_modules(Modules::Stock);
+    if options.stock || options.stock_client {
+        builder = builder.client_modules(Modules::Stock);
+    }
+    if options.stock || options.stock_kdc {
+        builder = builder.kdc_modules(Modules::Stock);
     }
     for (address, value) in &options.kdc {
         builder = builder.kdc_relation(address, value);
