@@ -29,7 +29,7 @@ const ENVIRONMENT: [&str; 5] = [
 ];
 
 /// How much longer than fido_timeout the helper may take to answer: it keeps that time limit itself.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A text for the user, of why there is no assertion.
 type Text = String;

@@ -1,6 +1,6 @@
 //! Why an enrolment command failed: what, where, and what to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use krb5_fido_protocol::Error as Cause;
 use krb5_plugin::{Failure, kadm5};
@@ -28,8 +28,8 @@ pub enum Error {
     /// The database cannot be read or written.
     #[error("{text} while {doing}")]
     Database {
-        /// What was being done.
-        doing: &'static str,
+        /// What was being done, and to whose entry.
+        doing: String,
         /// What krb5 says.
         text: String,
     },
@@ -88,18 +88,40 @@ pub enum Error {
         label: String,
     },
     /// 65,535 bytes of string attributes are used up.
-    #[error("The string attributes of {principal} are full (65,535 bytes): remove a key first")]
+    #[error(
+        "The string attributes of {principal} have no room for it (65,535 bytes in all): remove one first"
+    )]
     AttributesFull {
         /// The principal.
         principal: String,
     },
-    /// Somebody else changed the entry at the same time.
+    /// The update log for replicas cannot take the entry.
     #[error(
-        "The change to {principal} did not stay: somebody else changed the entry at the same time; try again"
+        "{text} while {doing}: where iprop is on, an entry has about 63,000 bytes at most; remove other string attributes \
+         first"
+    )]
+    UpdateLogFull {
+        /// What was being done, and to whose entry.
+        doing: String,
+        /// What krb5 says.
+        text: String,
+    },
+    /// The change was gone again each time it was read back.
+    #[error(
+        "The change to {principal} does not stay: logins and other programs write back what they read before, or the \
+         disk is full; nothing was changed, try again"
     )]
     NotStored {
         /// The principal.
         principal: String,
+    },
+    /// A change failed half way, and so did undoing it.
+    #[error("{cause}; {principal} is left half changed: look at it with kadmin.local getprinc and getstrs")]
+    NotUndone {
+        /// The principal.
+        principal: String,
+        /// Why the change failed.
+        cause: Box<Error>,
     },
     /// The last key goes only with `--yes`.
     #[error(
@@ -112,20 +134,28 @@ pub enum Error {
         label: String,
     },
     /// A file cannot be read.
-    #[error("Could not read {}: {source}", path.display())]
+    #[error("Could not read {}: {source}", describe(path))]
     UnreadableFile {
-        /// The file.
+        /// The file; `-` is standard input.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
     /// Not a credential record.
-    #[error("{} holds no credential record: {cause}", path.display())]
+    #[error("No credential record in {}: {cause}", describe(path))]
     MalformedRecord {
-        /// The file.
+        /// The file; `-` is standard input.
         path: PathBuf,
         /// Why.
         cause: Cause,
+    },
+    /// Not a device.
+    #[error(
+        "\"{device}\" is no device: auto, none, an absolute path, or unix: and an absolute path would be"
+    )]
+    MalformedDevice {
+        /// The value as given.
+        device: String,
     },
     /// No key is attached.
     #[error("No security key attached: plug one in, or name it with --device")]
@@ -160,29 +190,49 @@ pub enum Error {
         cause: Cause,
     },
     /// The key failed.
-    #[error("{0}; nothing was stored")]
+    #[error("{0} while registering a key; nothing was stored")]
     Key(#[from] krb5_fido_keys::Error),
+    /// A PIN that no key has.
+    #[error("No security key has such a PIN: 1 to 63 bytes of UTF-8; nothing was stored")]
+    MalformedPin,
     /// The terminal failed.
-    #[error("Could not ask on the terminal: {0}")]
+    #[error("Could not ask on the terminal: {0}; nothing was changed")]
     Terminal(std::io::Error),
+    /// The result could not be printed.
+    #[error("Could not write to standard output: {0}")]
+    Output(std::io::Error),
+    /// The same, after a change.
+    #[error("Could not write to standard output: {0}; the change itself was made")]
+    OutputAfterChange(std::io::Error),
     /// The operating system has no randomness.
     #[error("The system's random number generator failed: {0}")]
     Random(getrandom::Error),
 }
 
 impl Error {
-    /// A failure of kadm5 while something was done to a principal.
-    pub(crate) fn database(failure: Failure, principal: &str, doing: &'static str) -> Self {
-        let principal = principal.to_owned();
+    /// A failure of kadm5 while something was done to the entry of a principal.
+    pub(crate) fn database(failure: Failure, principal: &str, doing: &str) -> Self {
+        let (doing, principal) = (format!("{doing} of {principal}"), principal.to_owned());
         match failure.error.code() {
             kadm5::UNKNOWN_PRINCIPAL => Self::UnknownPrincipal { principal },
             kadm5::STRINGS_TOO_LONG => Self::AttributesFull { principal },
+            kadm5::UPDATE_LOG_ERROR => Self::UpdateLogFull {
+                doing,
+                text: text(failure),
+            },
             _ => Self::Database {
                 doing,
                 text: text(failure),
             },
         }
     }
+}
+
+fn describe(path: &Path) -> String {
+    if path == Path::new("-") {
+        return "standard input".to_owned();
+    }
+    path.display().to_string()
 }
 
 /// What krb5 says of a failure.

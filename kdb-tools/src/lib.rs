@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod entry;
 mod error;
 mod registration;
 mod store;

@@ -37,7 +37,7 @@ pub trait Terminal {
     /// Asks for the PIN of a key.
     ///
     /// # Errors
-    /// [`Error::Terminal`].
+    /// [`Error::Terminal`], [`Error::MalformedPin`].
     fn ask_pin(&self, product: &str, retries: Option<u8>) -> Result<Pin, Error>;
 }
 
@@ -66,8 +66,8 @@ pub struct Registered {
 /// Registers a key, verifies what it returned, and has it make one assertion that is checked as the KDC would.
 ///
 /// # Errors
-/// [`Error::NoKey`], [`Error::SeveralKeys`], [`Error::KeyExcluded`], [`Error::Refused`], [`Error::Key`],
-/// [`Error::Terminal`], [`Error::Random`].
+/// [`Error::MalformedDevice`], [`Error::NoKey`], [`Error::SeveralKeys`], [`Error::KeyExcluded`], [`Error::Refused`],
+/// [`Error::Key`], [`Error::MalformedPin`], [`Error::Terminal`], [`Error::Random`].
 pub fn register(request: &KeyRequest<'_>, terminal: &dyn Terminal) -> Result<Registered, Error> {
     let found = find_key(request.devices)?;
     let mut device = Device::open(&found)?;
@@ -138,7 +138,11 @@ fn find_key(devices: &[String]) -> Result<DeviceInfo, Error> {
         [] => vec![DeviceSpec::Auto],
         devices => devices
             .iter()
-            .map(|device| DeviceSpec::parse(device))
+            .map(|device| {
+                DeviceSpec::parse(device).map_err(|_| Error::MalformedDevice {
+                    device: device.clone(),
+                })
+            })
             .collect::<Result<_, _>>()?,
     };
     let mut found = discover(&specs)?;

@@ -2,13 +2,23 @@
 
 use std::path::Path;
 
-use krb5_fido_protocol::fido::{label::Label, policy::Enrolment, record::CredentialRecord};
+use krb5_fido_protocol::{
+    fido::{label::Label, policy::Enrolment, record::CredentialRecord},
+    registry::ATTRIBUTE_PREFIX,
+};
 use krb5_plugin::{
-    OwnedContext, OwnedPrincipal, Profile,
-    kadm5::{Database, Flags, kdc_context},
+    OwnedContext, Profile,
+    kadm5::{Database, Flags, Lock, kdc_context},
 };
 
-use crate::{Error, error::text};
+use crate::{
+    Error,
+    entry::{Change, Entry, State},
+    error::text,
+};
+
+/// How often a change is made that others undo.
+const ATTEMPTS: u32 = 20;
 
 /// The realm whose database is worked on, and its configuration.
 pub struct Store {
@@ -32,8 +42,12 @@ pub struct Added {
 pub struct Removed {
     /// The principal's name in the database.
     pub principal: String,
-    /// No key is left: requires_hwauth was cleared.
+    /// No key is left.
     pub was_last: bool,
+    /// The principal's flags before.
+    pub flags_before: Flags,
+    /// And after.
+    pub flags_after: Flags,
 }
 
 /// The keys of one principal.
@@ -108,11 +122,7 @@ impl Keys<'_> {
     /// # Errors
     /// [`Error::UnknownPrincipal`], [`Error::Database`].
     pub fn list(&self, principal: &str) -> Result<Listed, Error> {
-        let entry = self.parse(principal)?;
-        Ok(Listed {
-            principal: self.canonical_name(&entry, principal)?,
-            enrolment: self.enrolment(&entry, principal)?,
-        })
+        Listed::read(&self.entry(principal)?)
     }
 
     /// The principals that have keys.
@@ -120,10 +130,10 @@ impl Keys<'_> {
     /// # Errors
     /// [`Error::Database`].
     pub fn list_all(&self) -> Result<Vec<Listed>, Error> {
-        let mut names = self
-            .database
-            .principals()
-            .map_err(|failure| Error::database(failure, "", "listing principals"))?;
+        let mut names = self.database.principals().map_err(|failure| Error::Database {
+            doing: "listing principals".to_owned(),
+            text: text(failure),
+        })?;
         names.sort();
         let mut enrolled = Vec::new();
         for name in names {
@@ -163,19 +173,37 @@ impl Keys<'_> {
     ///
     /// # Errors
     /// [`Error::UnknownPrincipal`], [`Error::LabelTaken`], [`Error::MalformedLabel`], [`Error::AlreadyRegistered`],
-    /// [`Error::AttributesFull`], [`Error::NotStored`], [`Error::Database`]. Nothing has changed then.
+    /// [`Error::AttributesFull`], [`Error::UpdateLogFull`], [`Error::NotStored`], [`Error::Database`]. Nothing has changed
+    /// then, except with [`Error::NotUndone`].
     pub fn add(
         &self,
         principal: &str,
         label: Option<&str>,
         record: &CredentialRecord,
     ) -> Result<Added, Error> {
-        let doing = "storing a key";
-        let failed = |failure| Error::database(failure, principal, doing);
-        let entry = self.parse(principal)?;
-        let _lock = self.database.lock().map_err(failed)?;
+        let entry = self.entry(principal)?;
+        let mut attempts = 1;
+        loop {
+            let (added, change) = self.add_once(&entry, label, record)?;
+            if entry.keeps(&change)? {
+                return Ok(added);
+            }
+            if attempts == ATTEMPTS {
+                return Err(self.give_up(&entry, &change, entry.not_stored()));
+            }
+            attempts += 1;
+        }
+    }
 
-        let listed = self.list(principal)?;
+    fn add_once(
+        &self,
+        entry: &Entry<'_>,
+        label: Option<&str>,
+        record: &CredentialRecord,
+    ) -> Result<(Added, Change), Error> {
+        let doing = "storing a key";
+        let lock = self.lock(entry, doing)?;
+        let listed = Listed::read(entry)?;
         let label = Self::choose_label(&listed, label)?;
         if let Some(registered) = listed.label_of(record.id()) {
             return Err(Error::AlreadyRegistered {
@@ -183,139 +211,152 @@ impl Keys<'_> {
                 label: registered.to_string(),
             });
         }
-        let flags_before = self.database.flags(&entry).map_err(failed)?;
-        let flags_after = Flags {
-            requires_preauth: true,
-            requires_hwauth: true,
-        };
 
-        let attribute = label.attribute_name();
         let value = record.encode().map_err(|_| Error::AttributesFull {
-            principal: principal.to_owned(),
+            principal: entry.name().to_owned(),
         })?;
-        self.database
-            .set_string(&entry, &attribute, Some(&value))
-            .map_err(failed)?;
-        let finished = self
-            .database
-            .set_flags(&entry, flags_after)
-            .map_err(failed)
-            .and_then(|()| self.check_stored(&entry, principal, &attribute, &value));
-        if let Err(error) = finished {
-            // What the undoing says in its turn would hide the cause.
-            let _ = self.database.set_string(&entry, &attribute, None);
-            let _ = self.database.set_flags(&entry, flags_before);
-            return Err(error);
-        }
-        Ok(Added {
+        let attribute = label.attribute_name();
+        let change = Change {
+            before: entry.state(&attribute)?,
+            after: State {
+                value: Some(value),
+                flags: Flags {
+                    requires_preauth: true,
+                    requires_hwauth: true,
+                },
+            },
+            attribute,
+            doing,
+        };
+        let made = entry.make(&lock, &change);
+        drop(lock);
+        made.map_err(|cause| self.give_up(entry, &change, cause))?;
+        let added = Added {
             principal: listed.principal,
             label,
-            flags_before,
-            flags_after,
-        })
+            flags_before: change.before.flags,
+            flags_after: change.after.flags,
+        };
+        Ok((added, change))
     }
 
-    /// Removes a key by its label, readable or not. The last one goes only if `even_last` says so.
+    /// Removes a key by its label, readable or not, and with the last one requires_hwauth. The last one goes only if
+    /// `even_last` says so, which is asked at most once.
     ///
     /// # Errors
-    /// [`Error::UnknownPrincipal`], [`Error::NoSuchLabel`], [`Error::LastKey`], [`Error::Database`]. Nothing has changed
-    /// then.
+    /// [`Error::UnknownPrincipal`], [`Error::NoSuchLabel`], [`Error::LastKey`],
+    /// [`Error::UpdateLogFull`], [`Error::NotStored`], [`Error::Database`]. Nothing has changed then, except with
+    /// [`Error::NotUndone`].
     pub fn remove(
         &self,
         principal: &str,
         label: &str,
-        even_last: impl FnOnce() -> Result<bool, Error>,
+        even_last: impl Fn(&Listed) -> Result<bool, Error>,
     ) -> Result<Removed, Error> {
-        let doing = "removing a key";
-        let failed = |failure| Error::database(failure, principal, doing);
-        let entry = self.parse(principal)?;
-        let attribute = format!("{}{label}", krb5_fido_protocol::registry::ATTRIBUTE_PREFIX);
+        let entry = self.entry(principal)?;
+        let mut confirmed = false;
+        let mut attempts = 1;
+        loop {
+            let (listed, change) = match self.remove_once(&entry, label, confirmed)? {
+                Removal::Done(listed, change) => (listed, change),
+                Removal::Last(listed) if even_last(&listed)? => {
+                    confirmed = true;
+                    continue;
+                }
+                Removal::Last(listed) => {
+                    return Err(Error::LastKey {
+                        principal: listed.principal,
+                        label: label.to_owned(),
+                    });
+                }
+            };
+            if entry.keeps(&change)? {
+                return Ok(Removed {
+                    was_last: listed.count() == 1,
+                    principal: listed.principal,
+                    flags_before: change.before.flags,
+                    flags_after: change.after.flags,
+                });
+            }
+            if attempts == ATTEMPTS {
+                return Err(self.give_up(&entry, &change, entry.not_stored()));
+            }
+            attempts += 1;
+        }
+    }
 
-        let listed = self.list(principal)?;
+    /// Counts under the lock: a key may have come or gone while a question was open.
+    fn remove_once(&self, entry: &Entry<'_>, label: &str, even_last: bool) -> Result<Removal, Error> {
+        let doing = "removing a key";
+        let lock = self.lock(entry, doing)?;
+        let listed = Listed::read(entry)?;
+        let attribute = format!("{ATTRIBUTE_PREFIX}{label}");
         if !listed.has_attribute(&attribute) {
             return Err(Error::NoSuchLabel {
                 principal: listed.principal,
                 label: label.to_owned(),
             });
         }
-        if listed.count() == 1 && !even_last()? {
-            return Err(Error::LastKey {
-                principal: listed.principal,
-                label: label.to_owned(),
-            });
+        let is_last = listed.count() == 1;
+        if is_last && !even_last {
+            return Ok(Removal::Last(listed));
         }
 
-        let _lock = self.database.lock().map_err(failed)?;
-        // Counted anew: another key may have come or gone while the question was open.
-        let was_last = self.list(principal)?.count() == 1;
-        self.database
-            .set_string(&entry, &attribute, None)
-            .map_err(failed)?;
-        if was_last {
-            let flags = self.database.flags(&entry).map_err(failed)?;
-            let cleared = Flags {
-                requires_hwauth: false,
-                ..flags
-            };
-            if let Err(failure) = self.database.set_flags(&entry, cleared) {
-                return Err(failed(failure));
-            }
-        }
-        Ok(Removed {
-            principal: listed.principal,
-            was_last,
-        })
+        let before = entry.state(&attribute)?;
+        let change = Change {
+            after: State {
+                value: None,
+                flags: Flags {
+                    requires_hwauth: before.flags.requires_hwauth && !is_last,
+                    ..before.flags
+                },
+            },
+            before,
+            attribute,
+            doing,
+        };
+        let made = entry.make(&lock, &change);
+        drop(lock);
+        made.map_err(|cause| self.give_up(entry, &change, cause))?;
+        Ok(Removal::Done(listed, change))
     }
 
-    fn check_stored(
-        &self,
-        entry: &OwnedPrincipal<'_>,
-        principal: &str,
-        attribute: &str,
-        value: &str,
-    ) -> Result<(), Error> {
-        let strings = self
-            .database
-            .strings(entry)
-            .map_err(|failure| Error::database(failure, principal, "reading the key back"))?;
-        match strings
-            .iter()
-            .any(|(name, stored)| name == attribute && stored == value)
-        {
-            true => Ok(()),
-            false => Err(Error::NotStored {
-                principal: principal.to_owned(),
-            }),
+    fn give_up(&self, entry: &Entry<'_>, change: &Change, cause: Error) -> Error {
+        match self.lock(entry, change.doing) {
+            Ok(lock) => entry.undo(&lock, change, cause),
+            Err(_) => Error::NotUndone {
+                principal: entry.name().to_owned(),
+                cause: Box::new(cause),
+            },
         }
     }
 
-    fn enrolment(&self, entry: &OwnedPrincipal<'_>, principal: &str) -> Result<Enrolment, Error> {
-        let strings = self
-            .database
-            .strings(entry)
-            .map_err(|failure| Error::database(failure, principal, "reading keys"))?;
-        Ok(Enrolment::from_attributes(strings))
+    fn lock(&self, entry: &Entry<'_>, doing: &'static str) -> Result<Lock<'_>, Error> {
+        let locked = self.database.lock();
+        locked.map_err(|failure| Error::database(failure, entry.name(), doing))
     }
 
-    fn canonical_name(&self, entry: &OwnedPrincipal<'_>, principal: &str) -> Result<String, Error> {
-        let name = self
-            .database
-            .canonical_name(entry)
-            .map_err(|failure| Error::database(failure, principal, "reading the entry"))?;
-        Ok(String::from_utf8_lossy(&name).into_owned())
-    }
-
-    fn parse(&self, principal: &str) -> Result<OwnedPrincipal<'_>, Error> {
-        OwnedPrincipal::parse(self.store.context.get(), principal).map_err(|error| {
-            Error::MalformedPrincipal {
-                principal: principal.to_owned(),
-                text: error.text(),
-            }
-        })
+    fn entry(&self, principal: &str) -> Result<Entry<'_>, Error> {
+        Entry::parse(&self.database, self.store.context.get(), principal)
     }
 }
 
+/// What came of one attempt to remove a key.
+enum Removal {
+    /// It is the last one: nothing was done.
+    Last(Listed),
+    /// It is gone; what there was.
+    Done(Listed, Change),
+}
+
 impl Listed {
+    fn read(entry: &Entry<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            principal: entry.canonical_name()?,
+            enrolment: entry.enrolment()?,
+        })
+    }
+
     /// How many keys there are, readable or not.
     pub fn count(&self) -> usize {
         self.enrolment.credentials().len() + self.enrolment.garbled().len()

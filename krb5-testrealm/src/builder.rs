@@ -10,7 +10,12 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Artifacts, Error, Realm, config::Relation, ports::Ports, settings::Settings};
+use crate::{
+    Artifacts, Error, Realm,
+    config::Relation,
+    ports::Ports,
+    settings::{Settings, check_realm_name},
+};
 
 /// Which pre-authentication modules a side loads.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -124,10 +129,7 @@ impl RealmBuilder {
     /// [`Error::ArtifactMissing`] when our modules are wanted and not built; others for a name, relation or directory
     /// that cannot be used. Nothing is left behind then, but for the directory given to [`RealmBuilder::dir`].
     pub fn start(self) -> Result<Realm, Error> {
-        let is_name_char = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
-        if self.realm.is_empty() || !self.realm.chars().all(is_name_char) {
-            return Err(Error::RealmName(self.realm));
-        }
+        check_realm_name(&self.realm)?;
         let parse = |relations: &[(String, String)]| -> Result<Vec<Relation>, Error> {
             relations
                 .iter()

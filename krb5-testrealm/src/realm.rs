@@ -39,6 +39,7 @@ pub struct Realm {
     kdc: Option<Daemon>,
     kadmind: Option<Daemon>,
     settings: Settings,
+    further_realms: Vec<String>,
     kdc_workers: usize,
     runs: AtomicU32,
     _directory: Directory,
@@ -70,11 +71,12 @@ impl Realm {
             kdc: None,
             kadmind: None,
             settings,
+            further_realms: Vec::new(),
             kdc_workers,
             runs,
             _directory: directory,
         };
-        realm.create_database()?;
+        realm.create_database(realm.name())?;
         realm.restart_kdc()?;
         if kadmind {
             realm.start_kadmind()?;
@@ -301,6 +303,9 @@ impl Realm {
         let pid_file = self.settings.file("krb5kdc.pid");
         let mut arguments: Vec<&OsStr> = ["-n", "-r", self.name(), "-P"].map(OsStr::new).into();
         arguments.push(pid_file.as_os_str());
+        for name in &self.further_realms {
+            arguments.extend(["-r", name].map(OsStr::new));
+        }
         if self.kdc_workers > 0 {
             arguments.extend(["-w", &workers].map(OsStr::new));
         }
@@ -342,8 +347,21 @@ impl Realm {
         Daemon::start(&find_program(name)?, arguments, &environment, self.dir(), output)
     }
 
-    fn create_database(&self) -> Result<(), Error> {
-        let arguments = ["-r", self.name(), "create", "-s", "-P", "throwaway"];
+    /// Makes a further realm that the same KDC serves on the same ports, and restarts the KDC. Clients find it.
+    /// Commands are told by its name that it is meant, as in `kadmin.local -r NAME`; kadmind does not serve it.
+    ///
+    /// # Errors
+    /// [`Error::RealmName`], [`Error::Command`] for one that is there, and those of [`Realm::restart_kdc`].
+    pub fn serve_also(&mut self, name: &str) -> Result<(), Error> {
+        self.settings.add_realm(name)?;
+        self.settings.write()?;
+        self.create_database(name)?;
+        self.further_realms.push(name.into());
+        self.restart_kdc()
+    }
+
+    fn create_database(&self, name: &str) -> Result<(), Error> {
+        let arguments = ["-r", name, "create", "-s", "-P", "throwaway"];
         self.run_with_arguments(self.command("kdb5_util"), &arguments)?
             .checked()
             .map(drop)

@@ -57,6 +57,28 @@ impl Settings {
         self.directory.join(name)
     }
 
+    /// Adds what clients and the KDC need to know of a further realm.
+    pub(crate) fn add_realm(&mut self, name: &str) -> Result<(), Error> {
+        check_realm_name(name)?;
+        let realm = |relation, value: String| Relation::new(&["realms", name], relation, value);
+        let listen = format!("127.0.0.1:{}", self.ports.kdc());
+        self.client_relations.push(realm("kdc", listen.clone()));
+        if let Some(helper) = self.helper.as_deref() {
+            self.client_relations
+                .push(realm("fido_helper", utf8(helper)?.into()));
+        }
+        let file = |kind| Ok::<_, Error>(utf8(&self.file(&format!("{name}.{kind}")))?.to_owned());
+        let of_kdc = [
+            realm("kdc_listen", listen.clone()),
+            realm("kdc_tcp_listen", listen),
+            realm("database_module", "db".into()),
+            realm("database_name", file("principal")?),
+            realm("key_stash_file", file("stash")?),
+        ];
+        self.kdc_relations.extend(of_kdc);
+        Ok(())
+    }
+
     /// Writes all files, over those that are there.
     pub(crate) fn write(&self) -> Result<(), Error> {
         for kind in [Krb5Conf::Client, Krb5Conf::StockClient, Krb5Conf::Daemon] {
@@ -181,6 +203,15 @@ impl Settings {
             ("GSS_MECH_CONFIG", file("gss-mechanisms")),
         ]
     }
+}
+
+/// Whether the name can stand in configuration and file names.
+pub(crate) fn check_realm_name(name: &str) -> Result<(), Error> {
+    let is_name_char = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    if name.is_empty() || !name.chars().all(is_name_char) {
+        return Err(Error::RealmName(name.into()));
+    }
+    Ok(())
 }
 
 fn load_module(interface: &str, name: &str, path: &str) -> Relation {

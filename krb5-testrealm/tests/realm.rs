@@ -268,3 +268,30 @@ fn commands_see_the_realm_and_nothing_of_the_caller() {
         "{listed}"
     );
 }
+
+#[test]
+fn further_realm_is_served_by_the_same_kdc() {
+    let mut realm = stock_with_alice(stock());
+    realm.serve_also("OTHER.TEST").unwrap();
+    let mut kadmin = realm.command("kadmin.local");
+    kadmin.args(["-r", "OTHER.TEST", "addprinc", "-pw", "other horse", "bob"]);
+    realm.run(kadmin, "").unwrap().checked().unwrap();
+    for (principal, password) in [("alice", PASSWORD), ("bob@OTHER.TEST", "other horse")] {
+        let login = realm.kinit(principal, password, &[]).unwrap();
+        assert!(login.success(), "{login}");
+    }
+    let login = realm.kinit("bob", "other horse", &[]).unwrap();
+    assert!(login.stderr.contains("not found in Kerberos database"), "{login}");
+}
+
+#[test]
+fn further_realm_with_an_impossible_name_is_refused() {
+    let mut realm = stock_with_alice(stock());
+    for name in ["", "A/B", "A B"] {
+        assert!(
+            matches!(realm.serve_also(name), Err(Error::RealmName(_))),
+            "{name:?}"
+        );
+    }
+    assert!(realm.kinit("alice", PASSWORD, &[]).unwrap().success());
+}

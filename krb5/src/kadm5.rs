@@ -6,7 +6,7 @@
 //! 1. A [`Database`] owns its context and its kadm5 handle; the handle is destroyed before the context is freed.
 //! 2. Lists and entries from kadm5 are copied and freed at once.
 //! 3. A lock that was taken is released: see [`Lock`].
-//! 4. No signal ends the program while it holds a lock: see [`SignalsHeld`].
+//! 4. No signal ends the program while it holds a lock: see `SignalsHeld`.
 
 use core::{
     ffi::{c_char, c_long, c_void},
@@ -31,6 +31,10 @@ pub const UNKNOWN_PRINCIPAL: i32 = krb5_sys::KADM5_UNK_PRINC;
 
 /// KRB5_KDB_STRINGS_TOOLONG: all string attributes of a principal together have at most 65,535 bytes.
 pub const STRINGS_TOO_LONG: i32 = krb5_sys::KRB5_KDB_STRINGS_TOOLONG;
+
+/// KRB5_LOG_ERROR: the update log cannot take the change, which was made all the same. An entry of more than about 63,000
+/// bytes does not fit in.
+pub const UPDATE_LOG_ERROR: i32 = krb5_sys::KRB5_LOG_ERROR;
 
 /// The flags of an entry that enrolment looks after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,1 +1,26 @@
-//! Under construction.
+//! What tests that cross rooms need: a realm with an enrolled principal, a scripted AS client, keys that sign what they
+//! should not, and what to look for in logs, traces and the output of kinit.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failure in one is the test's"
+)]
+
+mod as_client;
+pub mod der;
+mod enrolled;
+mod holding_key;
+pub mod kerberos;
+mod keytab;
+mod observed;
+mod statement;
+
+pub use as_client::{Answer, AsClient, Asked, Challenged, Response, fido, hello};
+pub use enrolled::{
+    Enrolled, PASSWORD, add_service, add_user, armor, ask_for, attribute, enrol, kadmin, memory,
+};
+pub use holding_key::HoldingKey;
+pub use observed::{LogLine, as_lines, assert_refused, assert_ticket, sent_types, spake_lines};
+pub use statement::{PaperKey, Statement, USER_PRESENT, authenticator_data, sign};

@@ -16,6 +16,8 @@ pub(crate) struct Arguments {
     pub(crate) realm: Option<String>,
 
     /// The database; that of kdc.conf if it is not given
+    ///
+    /// As with kadmin.local, changes to another database go to the realm's update log too where iprop is on.
     #[arg(short, long, value_name = "DBNAME", global = true)]
     pub(crate) database: Option<PathBuf>,
 

@@ -1,7 +1,7 @@
 //! What each command does and prints.
 
 use std::{
-    fs,
+    fs::File,
     io::{Read, stdin},
     path::Path,
 };
@@ -15,6 +15,9 @@ use crate::{
     output::{print_added, print_list, print_removed},
     terminal::{Console, confirm},
 };
+
+/// More than a record has, in bytes.
+const READ_MAX: u64 = 128 * 1024;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let store = Store::new(arguments.realm.as_deref())?;
@@ -32,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
                 name: name.as_deref(),
             };
             let record = enroll(&store, &target, device, rp_id.as_deref())?;
-            print_added(&target.add(&record)?, &record, arguments.json);
+            print_added(&target.add(&record)?, &record, arguments.json)
         }
         Command::Add {
             principal,
@@ -49,22 +52,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
                 principal,
                 name: name.as_deref(),
             };
-            print_added(&target.add(&record)?, &record, arguments.json);
+            print_added(&target.add(&record)?, &record, arguments.json)
         }
         Command::List { principal } => {
             let listed = match principal {
                 Some(principal) => vec![keys.list(principal)?],
                 None => keys.list_all()?,
             };
-            print_list(&listed, arguments.json);
+            print_list(&listed, arguments.json)
         }
         Command::Remove {
             principal,
             label,
             yes,
-        } => remove(&keys, principal, label, *yes, arguments.json)?,
+        } => remove(&keys, principal, label, *yes, arguments.json),
     }
-    Ok(())
 }
 
 /// Where a new key goes.
@@ -131,26 +133,27 @@ fn choose_rp_id(store: &Store, wanted: Option<&str>) -> Result<(String, String),
     }
 }
 
+/// Reads a record, or as much as shows that it is too long.
 fn read(file: &Path) -> Result<String, Error> {
-    let text = if file == Path::new("-") {
-        let mut text = String::new();
-        stdin().read_to_string(&mut text).map(|_| text)
+    let mut text = String::new();
+    let done = if file == Path::new("-") {
+        stdin().take(READ_MAX).read_to_string(&mut text)
     } else {
-        fs::read_to_string(file)
+        File::open(file).and_then(|opened| opened.take(READ_MAX).read_to_string(&mut text))
     };
-    text.map_err(|source| Error::UnreadableFile {
+    done.map(|_| text).map_err(|source| Error::UnreadableFile {
         path: file.to_owned(),
         source,
     })
 }
 
 fn remove(keys: &Keys<'_>, principal: &str, label: &str, yes: bool, as_json: bool) -> Result<(), Error> {
-    let removed = keys.remove(principal, label, || {
+    let removed = keys.remove(principal, label, |listed| {
         let question = format!(
-            "{label} is the last key of {principal}: the password alone will do from now on. Remove it?"
+            "{label} is the last key of {}: the password alone will do from now on. Remove it?",
+            listed.principal
         );
         if yes { Ok(true) } else { confirm(&question) }
     })?;
-    print_removed(&removed, label, as_json);
-    Ok(())
+    print_removed(&removed, label, as_json)
 }

@@ -10,14 +10,16 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use krb5_fido_tools::Terminal;
 
 use arguments::Arguments;
+use terminal::Console;
 
 fn main() -> ExitCode {
     match commands::run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("kdb5_fido: {error}");
+            Console.show(&format!("kdb5_fido: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -1,28 +1,33 @@
 //! What the commands print on standard output: for people, or as JSON.
 
+use std::io::{self, Write, stdout};
+
 use krb5_fido_protocol::fido::{cose::Algorithm, label::Label, record::CredentialRecord};
-use krb5_fido_tools::{Added, Listed, Removed};
+use krb5_fido_tools::{Added, Error, Listed, Removed};
+use krb5_plugin::kadm5::Flags;
 use serde_json::{Map, Value, json};
 use time::{UtcDateTime, format_description::well_known::Rfc3339};
 
-pub(crate) fn print_added(added: &Added, record: &CredentialRecord, as_json: bool) {
-    if as_json {
+pub(crate) fn print_added(added: &Added, record: &CredentialRecord, as_json: bool) -> Result<(), Error> {
+    let text = if as_json {
         let mut object = describe(&added.principal, &added.label, record);
-        object.insert(
-            "requires_preauth".to_owned(),
-            json!(added.flags_after.requires_preauth),
-        );
-        object.insert(
-            "requires_hwauth".to_owned(),
-            json!(added.flags_after.requires_hwauth),
-        );
-        println!("{}", Value::Object(object));
-        return;
-    }
-    println!("Registered {} for {}.", added.label, added.principal);
+        object.extend(describe_flags(added.flags_after));
+        format!("{}\n", Value::Object(object))
+    } else {
+        format!(
+            "Registered {} for {}.\n{}\n",
+            added.label,
+            added.principal,
+            tell_flags_set(added.flags_before)
+        )
+    };
+    print(&text).map_err(Error::OutputAfterChange)
+}
+
+fn tell_flags_set(before: Flags) -> String {
     let changed = [
-        (added.flags_before.requires_preauth, "+requires_preauth"),
-        (added.flags_before.requires_hwauth, "+requires_hwauth"),
+        (before.requires_preauth, "+requires_preauth"),
+        (before.requires_hwauth, "+requires_hwauth"),
     ];
     let set: Vec<&str> = changed
         .iter()
@@ -30,36 +35,38 @@ pub(crate) fn print_added(added: &Added, record: &CredentialRecord, as_json: boo
         .map(|(_, flag)| *flag)
         .collect();
     match set.as_slice() {
-        [] => println!("+requires_preauth and +requires_hwauth were set already."),
-        set => println!("Set {}.", set.join(" and ")),
+        [] => "+requires_preauth and +requires_hwauth were set already.".to_owned(),
+        set => format!("Set {}.", set.join(" and ")),
     }
 }
 
-pub(crate) fn print_list(listed: &[Listed], as_json: bool) {
-    if as_json {
+pub(crate) fn print_list(listed: &[Listed], as_json: bool) -> Result<(), Error> {
+    let text = if as_json {
         let entries: Vec<Value> = listed.iter().flat_map(json_entries).collect();
-        println!("{}", Value::Array(entries));
-        return;
-    }
-    for listed in listed {
-        println!("{}", listed.principal);
-        for (label, record) in listed.enrolment.credentials() {
-            println!(
-                "    {:<12} {:<9} {}  {}  {}",
-                label.to_string(),
-                state(record),
-                format_time(record.created()),
-                record.public_key().algorithm().name(),
-                record.rp_id(),
-            );
-        }
-        for garbled in listed.enrolment.garbled() {
-            println!("    {garbled}");
-        }
-        if listed.count() == 0 {
-            println!("    no security keys");
-        }
-    }
+        format!("{}\n", Value::Array(entries))
+    } else {
+        listed.iter().map(tell_keys).collect()
+    };
+    print(&text).map_err(Error::Output)
+}
+
+fn tell_keys(listed: &Listed) -> String {
+    let credentials = listed.enrolment.credentials().iter();
+    let readable = credentials.map(|(label, record)| {
+        format!(
+            "{:<12} {:<9} {}  {}  {}",
+            label.to_string(),
+            state(record),
+            format_time(record.created()),
+            record.public_key().algorithm().name(),
+            record.rp_id(),
+        )
+    });
+    let garbled = listed.enrolment.garbled().iter().map(ToString::to_string);
+    let nothing = (listed.count() == 0).then(|| "no security keys".to_owned());
+    let lines = readable.chain(garbled).chain(nothing);
+    let lines: String = lines.map(|line| format!("    {line}\n")).collect();
+    format!("{}\n{lines}", listed.principal)
 }
 
 fn json_entries(listed: &Listed) -> Vec<Value> {
@@ -112,18 +119,48 @@ fn format_time(time: UtcDateTime) -> String {
     time.format(&Rfc3339).unwrap_or_default()
 }
 
-pub(crate) fn print_removed(removed: &Removed, label: &str, as_json: bool) {
-    if as_json {
-        let object = json!({
-            "principal": removed.principal,
-            "label": label,
-            "was_last": removed.was_last,
-        });
-        println!("{object}");
-        return;
-    }
-    println!("Removed {label} of {}.", removed.principal);
-    if removed.was_last {
-        println!("It was the last key: cleared requires_hwauth; requires_preauth stays.");
-    }
+pub(crate) fn print_removed(removed: &Removed, label: &str, as_json: bool) -> Result<(), Error> {
+    let text = if as_json {
+        let mut object = Map::new();
+        object.insert("principal".to_owned(), json!(removed.principal));
+        object.insert("label".to_owned(), json!(label));
+        object.insert("was_last".to_owned(), json!(removed.was_last));
+        object.extend(describe_flags(removed.flags_after));
+        format!("{}\n", Value::Object(object))
+    } else {
+        let last = removed
+            .was_last
+            .then(|| format!("It was the last key: {}.\n", tell_flags_left(removed)));
+        format!(
+            "Removed {label} of {}.\n{}",
+            removed.principal,
+            last.unwrap_or_default()
+        )
+    };
+    print(&text).map_err(Error::OutputAfterChange)
+}
+
+fn tell_flags_left(removed: &Removed) -> String {
+    let hwauth = match removed.flags_before.requires_hwauth {
+        true => "cleared requires_hwauth",
+        false => "requires_hwauth was not set",
+    };
+    let preauth = match removed.flags_after.requires_preauth {
+        true => "requires_preauth stays",
+        false => "requires_preauth was not set",
+    };
+    format!("{hwauth}; {preauth}")
+}
+
+fn describe_flags(flags: Flags) -> [(String, Value); 2] {
+    [
+        ("requires_preauth".to_owned(), json!(flags.requires_preauth)),
+        ("requires_hwauth".to_owned(), json!(flags.requires_hwauth)),
+    ]
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
 }

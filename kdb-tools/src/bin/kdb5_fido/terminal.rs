@@ -11,7 +11,8 @@ pub(crate) struct Console;
 
 impl Terminal for Console {
     fn show(&self, line: &str) {
-        eprintln!("{line}");
+        // Nobody is there to be told.
+        let _ = writeln!(stderr(), "{line}");
     }
 
     fn ask_pin(&self, product: &str, retries: Option<u8>) -> Result<Pin, Error> {
@@ -24,17 +25,16 @@ impl Terminal for Console {
                 .map_err(Error::Terminal)?
                 .into_bytes(),
         );
-        Ok(Pin::new(pin.expose())?)
+        Pin::new(pin.expose()).map_err(|_| Error::MalformedPin)
     }
 }
 
 /// Asks a question that is answered with yes; without a terminal nobody has said so.
 pub(crate) fn confirm(question: &str) -> Result<bool, Error> {
-    if !stdin().is_terminal() {
+    if !stdin().is_terminal() || !stderr().is_terminal() {
         return Ok(false);
     }
-    eprint!("{question} (type yes): ");
-    stderr().flush().map_err(Error::Terminal)?;
+    write!(stderr(), "{question} (type yes): ").map_err(Error::Terminal)?;
     let mut answer = String::new();
     stdin().read_line(&mut answer).map_err(Error::Terminal)?;
     Ok(answer.trim() == "yes")

@@ -1,0 +1,159 @@
+//! One principal's entry in the database, changed as a whole or not at all.
+
+use std::{thread, time::Duration};
+
+use krb5_fido_protocol::fido::policy::Enrolment;
+use krb5_plugin::{
+    Context, Failure, OwnedPrincipal,
+    kadm5::{Database, Flags, Lock},
+};
+
+use crate::Error;
+
+/// Longer than a KDC or kadmind keeps an entry before it writes it back.
+const SETTLING: Duration = Duration::from_millis(100);
+
+/// An entry by its name.
+pub(crate) struct Entry<'a> {
+    database: &'a Database<'a>,
+    handle: OwnedPrincipal<'a>,
+    /// The name as given.
+    name: String,
+}
+
+/// The part of an entry that enrolment changes.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    /// The value of one string attribute, if it is there.
+    pub(crate) value: Option<String>,
+    /// The flags.
+    pub(crate) flags: Flags,
+}
+
+/// What is to be done to an entry.
+pub(crate) struct Change {
+    /// The string attribute.
+    pub(crate) attribute: String,
+    /// How it is now.
+    pub(crate) before: State,
+    /// How it is to be.
+    pub(crate) after: State,
+    /// What this is called in messages.
+    pub(crate) doing: &'static str,
+}
+
+impl<'a> Entry<'a> {
+    /// Parses the name; whether there is such an entry, the first reading tells.
+    pub(crate) fn parse(database: &'a Database<'a>, context: Context<'a>, name: &str) -> Result<Self, Error> {
+        let handle = OwnedPrincipal::parse(context, name).map_err(|error| Error::MalformedPrincipal {
+            principal: name.to_owned(),
+            text: error.text(),
+        })?;
+        Ok(Self {
+            database,
+            handle,
+            name: name.to_owned(),
+        })
+    }
+
+    /// The name as given.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name that the entry has.
+    pub(crate) fn canonical_name(&self) -> Result<String, Error> {
+        let name = self
+            .database
+            .canonical_name(&self.handle)
+            .map_err(self.failed("reading the entry"))?;
+        Ok(String::from_utf8_lossy(&name).into_owned())
+    }
+
+    /// What its string attributes say about keys.
+    pub(crate) fn enrolment(&self) -> Result<Enrolment, Error> {
+        let strings = self.database.strings(&self.handle);
+        Ok(Enrolment::from_attributes(
+            strings.map_err(self.failed("reading keys"))?,
+        ))
+    }
+
+    /// One string attribute, and the flags.
+    pub(crate) fn state(&self, attribute: &str) -> Result<State, Error> {
+        self.read(attribute).map_err(self.failed("reading the entry"))
+    }
+
+    /// Makes a change. An error may come half way: see [`Self::undo`].
+    pub(crate) fn make(&self, _lock: &Lock<'_>, change: &Change) -> Result<(), Error> {
+        let Change { before, after, .. } = change;
+        self.set_value(&change.attribute, before, after)
+            .and_then(|()| self.set_flags(before, after))
+            .map_err(self.failed(change.doing))
+    }
+
+    /// Whether a change is still there after a while, the lock released.
+    ///
+    /// A KDC reads the entry at the beginning of a login and writes it back at the end, with the time or the number of
+    /// failures: whole, as it was before a change that was made in between. kadmind does so too. And DB2 does not say
+    /// when it could not write to its file.
+    pub(crate) fn keeps(&self, change: &Change) -> Result<bool, Error> {
+        thread::sleep(SETTLING);
+        Ok(self.state(&change.attribute)?.value == change.after.value)
+    }
+
+    /// Goes back to the state before a change. The error is `cause`, and says so if that did not succeed.
+    ///
+    /// A call that failed may have written all the same: the update log comes after the database. The lock must be another
+    /// than the one under which the change failed: under that, DB2 shows what it has in memory, not what is in the file.
+    pub(crate) fn undo(&self, _lock: &Lock<'_>, change: &Change, cause: Error) -> Error {
+        let Change {
+            attribute, before, ..
+        } = change;
+        if let Ok(now) = self.read(attribute) {
+            let _ = self.set_value(attribute, &now, before);
+            let _ = self.set_flags(&now, before);
+        }
+        if self.read(attribute).is_ok_and(|now| now == *before) {
+            return cause;
+        }
+        Error::NotUndone {
+            principal: self.name.clone(),
+            cause: Box::new(cause),
+        }
+    }
+
+    /// The error for a change that does not stay.
+    pub(crate) fn not_stored(&self) -> Error {
+        Error::NotStored {
+            principal: self.name.clone(),
+        }
+    }
+
+    fn read(&self, attribute: &str) -> Result<State, Failure> {
+        let strings = self.database.strings(&self.handle)?;
+        let value = strings.into_iter().find(|(name, _)| name == attribute);
+        Ok(State {
+            value: value.map(|(_, value)| value),
+            flags: self.database.flags(&self.handle)?,
+        })
+    }
+
+    fn set_value(&self, attribute: &str, from: &State, to: &State) -> Result<(), Failure> {
+        if from.value == to.value {
+            return Ok(());
+        }
+        self.database
+            .set_string(&self.handle, attribute, to.value.as_deref())
+    }
+
+    fn set_flags(&self, from: &State, to: &State) -> Result<(), Failure> {
+        if from.flags == to.flags {
+            return Ok(());
+        }
+        self.database.set_flags(&self.handle, to.flags)
+    }
+
+    fn failed(&self, doing: &'static str) -> impl Fn(Failure) -> Error {
+        move |failure| Error::database(failure, &self.name, doing)
+    }
+}

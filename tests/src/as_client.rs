@@ -1,0 +1,388 @@
+//! A scripted client of the AS exchange with PA-SPAKE. It does what it is told: each message can be had before it is
+//! sent, changed, sent twice or left out, under keys that are right for what was changed.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), krb5_testrealm::Error> {
+//! use krb5_fido_tests::{AsClient, Enrolled, sign};
+//! use krb5_testrealm::Realm;
+//!
+//! let enrolled = Enrolled::start(Realm::builder());
+//! let client = AsClient::new(&enrolled.realm, "alice");
+//! let body = client.tgt_body();
+//! let asked = client.begin().say_hello();
+//! let assertion = sign(&enrolled.key, &asked.statement(&body));
+//! let answer = asked.answer(&body, &assertion);
+//! let reply = answer.send().issued();
+//! assert!(reply.open(answer.reply_key()).is_some());
+//! # Ok(())
+//! # }
+//! ```
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use krb5_fido_protocol::{
+    fido::{
+        client_data::hash_request,
+        factor::{FidoAssertion, FidoChallenge, FidoFactor, FidoHello},
+    },
+    kerberos::{Key, Random},
+    registry::{FIDO_VERSION, KEY_USAGE_SPAKE, PA_SPAKE, SF_FIDO},
+    spake::{
+        Event, Group,
+        client::{self, encode_support, process_challenge},
+        message::{EncryptedData, PaSpake, SecondFactor},
+    },
+};
+use krb5_plugin::{KeyBlock, SystemRandom};
+use krb5_testrealm::Realm;
+
+use crate::{
+    enrolled::kadmin,
+    kerberos::{
+        AsRequest, KDC_ERR_MORE_PREAUTH_DATA_REQUIRED, KrbError, PA_FX_COOKIE, PaData, Reply, RequestBody,
+    },
+    keytab::read_key,
+    statement::Statement,
+};
+
+/// aes256-cts-hmac-sha1-96, the first type of a new principal's keys.
+const ENCTYPE: i32 = 18;
+
+/// How long the KDC may take to answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+
+/// A client that acts for one principal, whose key it knows.
+pub struct AsClient {
+    kdc: SocketAddr,
+    realm: String,
+    name: String,
+    key: KeyBlock,
+}
+
+impl AsClient {
+    /// Takes the key of `name` out of the realm's database.
+    pub fn new(realm: &Realm, name: &str) -> Self {
+        let keytab = realm.dir().join(format!("{name}.keytab"));
+        let path = keytab.to_str().unwrap();
+        kadmin(realm, &["ktadd", "-norandkey", "-k", path, name]);
+        Self {
+            kdc: (Ipv4Addr::LOCALHOST, realm.kdc_port()).into(),
+            realm: realm.name().to_owned(),
+            name: name.to_owned(),
+            key: read_key(&keytab, ENCTYPE).unwrap(),
+        }
+    }
+
+    /// The principal's name with its realm.
+    pub fn principal(&self) -> String {
+        format!("{}@{}", self.name, self.realm)
+    }
+
+    /// A copy of the principal's key.
+    pub fn key(&self) -> KeyBlock {
+        copy_key(&self.key)
+    }
+
+    /// A request body for a ticket to `server`, with a new nonce.
+    pub fn body(&self, server: &[&str]) -> RequestBody {
+        let mut nonce = [0; 4];
+        SystemRandom.fill(&mut nonce).unwrap();
+        RequestBody {
+            options: 0,
+            client: vec![self.name.clone()],
+            realm: self.realm.clone(),
+            server: server.iter().map(ToString::to_string).collect(),
+            till: "20370101000000Z".to_owned(),
+            nonce: u32::from_be_bytes(nonce) >> 1,
+            enctypes: vec![ENCTYPE],
+        }
+    }
+
+    /// A request body for a ticket-granting ticket, with a new nonce.
+    pub fn tgt_body(&self) -> RequestBody {
+        self.body(&["krbtgt", &self.realm])
+    }
+
+    /// Sends a request over TCP and reads the answer.
+    pub fn send(&self, request: &AsRequest) -> Reply {
+        let answer = self.send_bytes(&request.encode());
+        Reply::read(&answer).unwrap_or_else(|| panic!("not an answer to an AS-REQ: {answer:02x?}"))
+    }
+
+    /// Sends anything over TCP and reads the answer, which is empty if the KDC hangs up.
+    pub fn send_bytes(&self, request: &[u8]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.kdc).unwrap();
+        stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        let length = u32::try_from(request.len()).unwrap().to_be_bytes();
+        stream.write_all(&[&length, request].concat()).unwrap();
+        let mut answer = Vec::new();
+        let mut length = [0; 4];
+        if stream.read_exact(&mut length).is_ok() {
+            let length = u32::from_be_bytes(length).try_into().unwrap();
+            answer.resize(length, 0);
+            stream.read_exact(&mut answer).unwrap();
+        }
+        answer
+    }
+
+    /// Sends a request without pre-authentication.
+    pub fn send_plain(&self, body: &RequestBody) -> Reply {
+        self.send(&AsRequest {
+            pa_data: Vec::new(),
+            body: body.encode(),
+        })
+    }
+
+    /// Begins an exchange in edwards25519 and receives its challenge.
+    pub fn begin(&self) -> Challenged<'_> {
+        self.begin_with(&[Group::Edwards25519])
+    }
+
+    /// The same with other groups.
+    pub fn begin_with(&self, groups: &[Group]) -> Challenged<'_> {
+        let support = encode_support(groups).unwrap();
+        let error = self
+            .send(&AsRequest {
+                pa_data: vec![PaData::new(PA_SPAKE, &support)],
+                body: self.tgt_body().encode(),
+            })
+            .error();
+        Challenged {
+            client: self,
+            challenge: message(&error),
+            cookie: cookie(&error),
+            support,
+        }
+    }
+}
+
+/// The PA-SPAKE message of an answer that asks for more.
+fn message(error: &KrbError) -> Vec<u8> {
+    assert_eq!(error.code, KDC_ERR_MORE_PREAUTH_DATA_REQUIRED, "{error:?}");
+    error.pa_value(PA_SPAKE).unwrap().to_vec()
+}
+
+fn cookie(error: &KrbError) -> PaData {
+    PaData::new(PA_FX_COOKIE, error.pa_value(PA_FX_COOKIE).unwrap())
+}
+
+/// The KDC has sent its SPAKE challenge.
+pub struct Challenged<'c> {
+    client: &'c AsClient,
+    /// The support message as it was sent.
+    pub support: Vec<u8>,
+    /// The challenge as it was received.
+    pub challenge: Vec<u8>,
+    /// The cookie that came with it.
+    pub cookie: PaData,
+}
+
+impl<'c> Challenged<'c> {
+    /// The factors that the KDC offers.
+    pub fn offered(&self) -> Vec<SecondFactor> {
+        match PaSpake::decode(&self.challenge) {
+            Ok(PaSpake::Challenge { factors, .. }) => factors,
+            other => panic!("not a challenge: {other:?}"),
+        }
+    }
+
+    /// Answers with a hello of SF-FIDO and receives the challenge of the factor.
+    pub fn say_hello(self) -> Asked<'c> {
+        let body = self.client.tgt_body();
+        let response = self.respond(&body, &hello(&[FIDO_VERSION]));
+        let reply = response.send();
+        response.take_challenge(reply)
+    }
+
+    /// Makes a response with any factor, offered or not, in a request with this body.
+    pub fn respond(self, body: &RequestBody, factor: &SecondFactor) -> Response<'c> {
+        let mut keys = Keys::default();
+        let offered = self.offered().swap_remove(0);
+        let agreed = process_challenge(
+            self.client.key(),
+            &self.support,
+            &self.challenge,
+            &mut SystemRandom,
+            &mut |_| {},
+        )
+        .unwrap();
+        let body = body.encode();
+        let reply_key = agreed.derive_reply_key(&body, &mut |_| {}).unwrap();
+        let (responded, message) = agreed
+            .respond(&body, &offered, &mut |event| keys.note(&event))
+            .unwrap();
+        let Ok(PaSpake::Response { public, .. }) = PaSpake::decode(&message) else {
+            panic!("not a response")
+        };
+        let message = PaSpake::Response {
+            public,
+            factor: seal(keys.last(), factor),
+        };
+        Response {
+            client: self.client,
+            request: request(&message, self.cookie, body),
+            reply_key,
+            responded,
+        }
+    }
+}
+
+/// A hello of SF-FIDO.
+pub fn hello(versions: &[u8]) -> SecondFactor {
+    let hello = FidoFactor::Hello(FidoHello {
+        versions: versions.to_vec(),
+    });
+    fido(hello.encode().unwrap())
+}
+
+/// SF-FIDO with any data.
+pub fn fido(data: Vec<u8>) -> SecondFactor {
+    SecondFactor {
+        factor_type: SF_FIDO,
+        data: Some(data),
+    }
+}
+
+/// A response that was not sent yet.
+pub struct Response<'c> {
+    client: &'c AsClient,
+    /// The request that carries it.
+    pub request: AsRequest,
+    reply_key: KeyBlock,
+    responded: client::Responded<KeyBlock>,
+}
+
+impl<'c> Response<'c> {
+    /// `K'[0]` for this request: SF-NONE ends here.
+    pub fn reply_key(&self) -> &KeyBlock {
+        &self.reply_key
+    }
+
+    /// Sends it.
+    pub fn send(&self) -> Reply {
+        self.client.send(&self.request)
+    }
+
+    /// Opens the KDC's factor message, which is to be a challenge.
+    pub fn take_challenge(self, reply: Reply) -> Asked<'c> {
+        let error = reply.error();
+        let Ok(PaSpake::EncData(encrypted)) = PaSpake::decode(&message(&error)) else {
+            panic!("not a factor message")
+        };
+        let (asked, data) = self.responded.open_factor(&encrypted, &mut |_| {}).unwrap();
+        let Ok(FidoFactor::Challenge(challenge)) = FidoFactor::decode(&data) else {
+            panic!("not a challenge")
+        };
+        Asked {
+            client: self.client,
+            challenge,
+            cookie: cookie(&error),
+            asked,
+        }
+    }
+}
+
+/// The KDC has sent the challenge of SF-FIDO.
+pub struct Asked<'c> {
+    client: &'c AsClient,
+    /// The challenge.
+    pub challenge: FidoChallenge,
+    /// The cookie that came with it.
+    pub cookie: PaData,
+    asked: client::Asked<KeyBlock>,
+}
+
+impl<'c> Asked<'c> {
+    /// What an honest client has signed for a request with this body, with the first of the credentials.
+    pub fn statement(&self, body: &RequestBody) -> Statement {
+        let party = &self.challenge.parties[0];
+        Statement {
+            credential_id: party.credentials[0].id.clone(),
+            rp_id: party.rp_id.clone(),
+            principal: self.client.principal(),
+            nonce: self.challenge.nonce,
+            transcript: self.asked.transcript().to_vec(),
+            request_hash: hash_request(&body.encode()),
+        }
+    }
+
+    /// Makes the answer, in a request with this body, whatever the assertion was made for.
+    pub fn answer(self, body: &RequestBody, assertion: &FidoAssertion) -> Answer<'c> {
+        let assertion = FidoFactor::Assertion(assertion.clone());
+        self.answer_factor(body, &fido(assertion.encode().unwrap()))
+    }
+
+    /// The same with any factor.
+    pub fn answer_factor(self, body: &RequestBody, factor: &SecondFactor) -> Answer<'c> {
+        let mut keys = Keys::default();
+        let body = body.encode();
+        let reply_key = self.asked.derive_reply_key(&body, &mut |_| {}).unwrap();
+        self.asked
+            .answer(&body, Vec::new(), &mut |event| keys.note(&event))
+            .unwrap();
+        Answer {
+            client: self.client,
+            request: request(&PaSpake::EncData(seal(keys.last(), factor)), self.cookie, body),
+            reply_key,
+        }
+    }
+}
+
+/// An answer that was not sent yet.
+pub struct Answer<'c> {
+    client: &'c AsClient,
+    /// The request that carries it.
+    pub request: AsRequest,
+    reply_key: KeyBlock,
+}
+
+impl Answer<'_> {
+    /// `K'[0]` for this request.
+    pub fn reply_key(&self) -> &KeyBlock {
+        &self.reply_key
+    }
+
+    /// Sends it.
+    pub fn send(&self) -> Reply {
+        self.client.send(&self.request)
+    }
+}
+
+/// The keys that the stages derive and keep to themselves, as their observer is told.
+#[derive(Default)]
+struct Keys(Vec<KeyBlock>);
+
+impl Keys {
+    fn note(&mut self, event: &Event<'_, KeyBlock>) {
+        if let Event::Key { key, .. } = event {
+            self.0.push(copy_key(key));
+        }
+    }
+
+    fn last(&self) -> &KeyBlock {
+        self.0.last().unwrap()
+    }
+}
+
+fn copy_key(key: &KeyBlock) -> KeyBlock {
+    KeyBlock::new(key.enctype(), key.expose())
+}
+
+fn seal(key: &KeyBlock, factor: &SecondFactor) -> EncryptedData {
+    EncryptedData {
+        etype: key.enctype(),
+        kvno: None,
+        cipher: key.encrypt(KEY_USAGE_SPAKE, &factor.encode().unwrap()).unwrap(),
+    }
+}
+
+fn request(message: &PaSpake, cookie: PaData, body: Vec<u8>) -> AsRequest {
+    AsRequest {
+        pa_data: vec![cookie, PaData::new(PA_SPAKE, &message.encode().unwrap())],
+        body,
+    }
+}

@@ -1,0 +1,94 @@
+//! A realm with a principal whose key is enrolled, and what is done in it.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use krb5_testrealm::{Finished, Presence, Realm, RealmBuilder, SoftKey};
+
+/// The password of every principal.
+pub const PASSWORD: &str = "correct horse";
+
+/// A realm without kadmind in which alice has a software key, under the label blue. Clients find it by `fido_device`.
+#[derive(Debug)]
+pub struct Enrolled {
+    /// alice's key; it touches itself.
+    pub key: SoftKey,
+    /// The realm.
+    pub realm: Realm,
+}
+
+impl Enrolled {
+    /// Starts the realm.
+    pub fn start(builder: RealmBuilder) -> Self {
+        let mut realm = builder.kadmind(false).start().unwrap();
+        add_user(&realm, "alice");
+        let key = realm.softkey("key", Presence::Auto).unwrap();
+        realm
+            .set_client_relation("fido_device", &[&key.device()])
+            .unwrap();
+        enrol(&realm, "alice", &key, "blue");
+        Self { key, realm }
+    }
+}
+
+/// Runs a query of kadmin.local, which must succeed, and gives its output.
+pub fn kadmin(realm: &Realm, query: &[&str]) -> String {
+    realm.kadmin_local(query).unwrap().checked().unwrap().stdout
+}
+
+/// Adds a principal that must pre-authenticate.
+pub fn add_user(realm: &Realm, name: &str) {
+    realm
+        .add_principal(name, PASSWORD, &["+requires_preauth"])
+        .unwrap();
+}
+
+/// Enrols a key, as the administrator of the KDC does.
+pub fn enrol(realm: &Realm, principal: &str, key: &SoftKey, label: &str) {
+    let arguments = ["enroll", principal, "--device", &key.device(), "--name", label];
+    realm.kdb5_fido(&arguments).unwrap().checked().unwrap();
+}
+
+/// The value of a string attribute of a principal.
+pub fn attribute(realm: &Realm, principal: &str, name: &str) -> Option<String> {
+    let listed = kadmin(realm, &["getstrs", principal]);
+    let mut values = listed
+        .lines()
+        .filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    values.next().map(str::to_owned)
+}
+
+/// Adds a service whose tickets need an authentication indicator.
+pub fn add_service(realm: &Realm, name: &str, indicator: &str) {
+    kadmin(realm, &["addprinc", "-randkey", name]);
+    kadmin(realm, &["setstr", name, "require_auth", indicator]);
+}
+
+/// Asks for a ticket to a service.
+pub fn ask_for(realm: &Realm, service: &str) -> Finished {
+    let mut kvno = realm.command("kvno");
+    kvno.arg(service);
+    realm.run(kvno, "").unwrap()
+}
+
+/// The name of a cache with a ticket of a host, which armors requests (RFC 6113 section 5.4).
+pub fn armor(realm: &Realm) -> String {
+    let keytab = format!("FILE:{}", realm.dir().join("host.keytab").display());
+    let cache = format!("FILE:{}", realm.dir().join("armor").display());
+    let host = "host/armor";
+    kadmin(realm, &["addprinc", "-randkey", host]);
+    kadmin(realm, &["ktadd", "-k", &keytab, host]);
+    let mut kinit = realm.command("kinit");
+    kinit.args(["-k", "-t", &keytab, "-c", &cache, host]);
+    realm.run(kinit, "").unwrap().checked().unwrap();
+    cache
+}
+
+/// Everything that a software key remembers: its signature counter changes with each touch.
+pub fn memory(key: &SoftKey) -> BTreeMap<PathBuf, Vec<u8>> {
+    fs::read_dir(key.directory())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect()
+}

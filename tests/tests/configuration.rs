@@ -1,0 +1,147 @@
+//! Relations of kdc.conf that keep the KDC from starting, and what it says then.
+#![allow(missing_docs, reason = "a test program")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failure in one is the test's"
+)]
+
+use krb5_testrealm::{Error, Realm, RealmBuilder};
+
+fn builder() -> RealmBuilder {
+    Realm::builder().kadmind(false)
+}
+
+/// The log of a KDC that does not start.
+fn refusal(builder: RealmBuilder) -> String {
+    match builder.start() {
+        Ok(_) => panic!("the KDC starts"),
+        Err(error @ Error::KdcStart(_)) => error.kdc_log().unwrap().to_owned(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The KDC does not start, and names realm, relation and value.
+fn assert_refused(relation: &str, value: &str, cause: &str) {
+    let log = refusal(builder().kdc_relation(relation, value));
+    let expected = format!("[realms] KRBTEST.COM: {relation} = \"{value}\": {cause}");
+    assert!(log.contains(&expected), "{expected}\nis not in\n{log}");
+}
+
+#[test]
+fn the_one_policy_and_the_defaults_may_be_spelt_out() {
+    let builder = builder()
+        .kdc_relation("fido_policy", "enrolled")
+        .kdc_relation("fido_challenge", "encrypted")
+        .kdc_relation("fido_uv", "preferred")
+        .kdc_relation("fido_self_enrol", "no")
+        .kdc_relation("fido_indicator", "one")
+        .kdc_relation("fido_indicator", "two");
+    builder.start().unwrap();
+}
+
+#[test]
+fn a_policy_of_a_later_version() {
+    assert_refused(
+        "fido_policy",
+        "permissive",
+        "fido_policy value is not supported by this version",
+    );
+    assert_refused(
+        "fido_policy",
+        "required",
+        "fido_policy value is not supported by this version",
+    );
+}
+
+#[test]
+fn a_policy_that_is_none() {
+    assert_refused("fido_policy", "sometimes", "unknown fido_policy value");
+    assert_refused("fido_policy", "Enrolled", "unknown fido_policy value");
+}
+
+#[test]
+fn a_policy_that_stands_twice() {
+    let log = refusal(
+        builder()
+            .kdc_relation("fido_policy", "enrolled")
+            .kdc_relation("fido_policy", "required"),
+    );
+    assert!(
+        log.contains("KRBTEST.COM: fido_policy = \"enrolled\", \"required\": it stands more than once"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_value_that_this_version_does_not_serve() {
+    assert_refused(
+        "fido_challenge",
+        "clear",
+        "this version serves only \"encrypted\"",
+    );
+    assert_refused("fido_uv", "required", "this version serves only \"preferred\"");
+    assert_refused("fido_self_enrol", "password", "this version serves only \"no\"");
+}
+
+#[test]
+fn a_relation_that_this_version_does_not_serve() {
+    for relation in [
+        "fido_exempt",
+        "fido_algorithms",
+        "fido_counter",
+        "fido_enrol_url",
+        "fido_uv_indicator",
+    ] {
+        assert_refused(relation, "x", "this version does not serve this relation");
+    }
+}
+
+#[test]
+fn a_relation_that_there_is_not() {
+    assert_refused("fido_polisy", "enrolled", "there is no such relation");
+}
+
+#[test]
+fn an_indicator_without_a_name() {
+    assert_refused("fido_indicator", "", "an indicator is a word");
+}
+
+#[test]
+fn a_relation_in_the_wrong_section() {
+    let log = refusal(builder().kdc_relation("kdcdefaults:fido_policy", "enrolled"));
+    assert!(log.contains("fido_policy stands in [kdcdefaults]"), "{log}");
+}
+
+#[test]
+fn a_realm_that_the_kdc_does_not_serve_is_checked_too() {
+    let log = refusal(builder().kdc_relation("realms/OTHER.ORG:fido_policy", "sometimes"));
+    assert!(
+        log.contains("[realms] OTHER.ORG: fido_policy = \"sometimes\""),
+        "{log}"
+    );
+}
+
+#[test]
+fn groups_that_are_none_leave_spake_out_and_say_so() {
+    let realm = builder()
+        .kdc_relation("spake_preauth_groups", "P-224")
+        .start()
+        .unwrap();
+    let log = realm.kdc_log();
+    assert!(
+        log.contains("preauth spake failed to initialize: No SPAKE preauth groups configured"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_challenge_group_that_is_not_permitted_leaves_spake_out_and_says_so() {
+    let realm = builder()
+        .kdc_relation("spake_preauth_kdc_challenge", "P-256")
+        .start()
+        .unwrap();
+    let log = realm.kdc_log();
+    let expected = "preauth spake failed to initialize: SPAKE challenge group not a permitted group: P-256";
+    assert!(log.contains(expected), "{log}");
+}

@@ -1,0 +1,268 @@
+//! Several programs at one entry.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::process::ExitStatusExt as _,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use krb5_testrealm::{Error, Finished, Realm};
+use serde_json::json;
+
+use crate::support::{
+    BOTH_FLAGS, PASSWORD, PREAUTH_ALONE, Snapshot, assert_unchanged, flags, kdb5_fido, labels, realm, record,
+    run_with_input, serial, store,
+};
+
+#[test]
+fn two_adds_at_once_are_both_stored() {
+    let realm = realm();
+    for round in 0..10 {
+        let name = format!("user{round}");
+        realm.add_principal(&name, PASSWORD, &[]).unwrap();
+        let add = |id: &str| run_with_input(&realm, &["add", &name, "-"], &record(id, json!({})));
+        let (first, second) = thread::scope(|scope| {
+            let other = scope.spawn(|| add("Ag"));
+            (add("AQ"), other.join().unwrap())
+        });
+        assert_eq!(
+            (first.code(), second.code()),
+            (Some(0), Some(0)),
+            "{first}{second}"
+        );
+        assert_eq!(labels(&realm, &name), ["key1", "key2"]);
+        assert_eq!(flags(&realm, &name), BOTH_FLAGS);
+    }
+}
+
+/// Runs several programs that all wait for the same lock first, and gives their exit codes in order.
+fn race(realm: &Realm, contenders: &[&(dyn Fn() -> Finished + Sync)]) -> Vec<Option<i32>> {
+    let locker = Locker::lock(realm);
+    let mut codes: Vec<_> = thread::scope(|scope| {
+        let running: Vec<_> = contenders.iter().map(|&run| scope.spawn(run)).collect();
+        thread::sleep(Duration::from_millis(200));
+        locker.unlock();
+        let ended = running.into_iter().map(|thread| thread.join().unwrap().code());
+        ended.collect()
+    });
+    codes.sort();
+    codes
+}
+
+#[test]
+fn same_credential_is_stored_once() {
+    let realm = realm();
+    let add = || run_with_input(&realm, &["add", "alice", "-"], &record("AQ", json!({})));
+    let codes = race(&realm, &[&add, &add, &add, &add]);
+    assert_eq!(codes, [Some(0), Some(1), Some(1), Some(1)]);
+    assert_eq!(labels(&realm, "alice"), ["key1"]);
+}
+
+#[test]
+fn same_label_is_removed_once_and_leaves_the_flags_to_the_other_key() {
+    let realm = realm();
+    store(&realm, "alice", "blue", &record("AQ", json!({})));
+    store(&realm, "alice", "red", &record("Ag", json!({})));
+    let remove = || realm.kdb5_fido(&["remove", "alice", "blue"]).unwrap();
+    let codes = race(&realm, &[&remove, &remove, &remove, &remove]);
+    assert_eq!(codes, [Some(0), Some(1), Some(1), Some(1)]);
+    assert_eq!(labels(&realm, "alice"), ["red"]);
+    assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
+}
+
+#[test]
+fn last_key_does_not_go_unasked_when_all_are_removed_at_once() {
+    let realm = realm();
+    store(&realm, "alice", "blue", &record("AQ", json!({})));
+    store(&realm, "alice", "red", &record("Ag", json!({})));
+    let remove = |label: &str| realm.kdb5_fido(&["remove", "alice", label]).unwrap();
+    let codes = race(&realm, &[&|| remove("blue"), &|| remove("red")]);
+    assert_eq!(codes, [Some(0), Some(1)]);
+    assert_eq!(labels(&realm, "alice").len(), 1);
+    assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
+}
+
+/// Dumps alice's entry, starts a change, and loads the dump over it as soon as it was made, as a login does that began
+/// before and ends after it.
+fn change_and_write_over(realm: &Realm, start: &dyn Fn() -> Child) -> ExitStatus {
+    let dump = realm.dir().join("alice.dump");
+    let kdb5_util = |arguments: &[&str]| {
+        let mut command = realm.command("kdb5_util");
+        command.args(arguments).arg(&dump);
+        if arguments == ["dump"] {
+            command.arg("alice@KRBTEST.COM");
+        }
+        realm.run(command, "").unwrap().checked().unwrap();
+    };
+    kdb5_util(&["dump"]);
+    let before = labels(realm, "alice");
+    for _ in 0..20 {
+        let mut child = start();
+        while labels(realm, "alice") == before {}
+        signal(&child, "STOP");
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        let in_time = stat.contains(") T ");
+        kdb5_util(&["load", "-update"]);
+        assert_eq!(labels(realm, "alice"), before);
+        signal(&child, "CONT");
+        let status = child.wait().unwrap();
+        if in_time {
+            return status;
+        }
+    }
+    panic!("no change waited to see whether it stays");
+}
+
+#[test]
+fn key_that_a_login_takes_away_again_is_stored_again() {
+    let realm = realm();
+    let status = change_and_write_over(&realm, &|| spawn_add(&realm, "alice", 0));
+    assert!(status.success());
+    assert_eq!(labels(&realm, "alice"), ["key1"]);
+    assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
+}
+
+#[test]
+fn key_that_a_login_brings_back_is_removed_again() {
+    let realm = realm();
+    store(&realm, "alice", "blue", &record("AQ", json!({})));
+    let status = change_and_write_over(&realm, &|| spawn(&realm, &["remove", "alice", "blue", "--yes"]));
+    assert!(status.success());
+    assert_eq!(labels(&realm, "alice"), [""; 0]);
+    assert_eq!(flags(&realm, "alice"), PREAUTH_ALONE);
+}
+
+/// The KDC reads the entry at the beginning of a login and writes all of it back at the end.
+#[test]
+fn failing_logins_bring_no_removed_key_back() {
+    let realm = realm();
+    store(&realm, "alice", "kept", &record("AQ", json!({})));
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for number in 0..3 {
+            let (realm, stop) = (&realm, &stop);
+            scope.spawn(move || {
+                let cache = format!("FILE:{}/cc{number}", realm.dir().display());
+                while !stop.load(Ordering::Relaxed) {
+                    let refused = realm.stock_kinit("alice", "wrong", &["-c", &cache]).unwrap();
+                    assert_eq!(refused.code(), Some(1), "{refused}");
+                }
+            });
+        }
+        for round in 0..6 {
+            store(&realm, "alice", "lost", &record("Ag", json!({})));
+            assert_eq!(labels(&realm, "alice"), ["kept", "lost"], "round {round}");
+            let removed = realm.kdb5_fido(&["remove", "alice", "lost"]).unwrap();
+            assert_eq!(removed.code(), Some(0), "{removed}");
+            assert_eq!(labels(&realm, "alice"), ["kept"], "round {round}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(labels(&realm, "alice"), ["kept"]);
+    assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
+}
+
+/// kadmin.local that holds the lock of the database.
+struct Locker(Child);
+
+impl Locker {
+    fn lock(realm: &Realm) -> Self {
+        let mut command = realm.command("kadmin.local");
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"lock\n").unwrap();
+        let is_free = || {
+            let mut probe = realm.command("kadmin.local");
+            probe.args(["getprinc", "alice"]);
+            match realm.run_within(probe, "", Duration::from_millis(500)) {
+                Err(Error::Timeout { .. }) => false,
+                other => other.unwrap().success(),
+            }
+        };
+        while is_free() {}
+        Self(child)
+    }
+
+    /// Its end of input ends it, and the lock with it.
+    fn unlock(mut self) {
+        drop(self.0.stdin.take());
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+fn spawn(realm: &Realm, arguments: &[&str]) -> Child {
+    let mut command = kdb5_fido(realm);
+    command.args(arguments).stdin(Stdio::null());
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Starts to add a record with so many bytes in an unknown member.
+fn spawn_add(realm: &Realm, principal: &str, padding: usize) -> Child {
+    let path = realm.dir().join("record.json");
+    fs::write(&path, record("AQ", json!({"x": "x".repeat(padding)}))).unwrap();
+    spawn(realm, &["add", principal, path.to_str().unwrap()])
+}
+
+fn signal(child: &Child, name: &str) {
+    // It may have ended by itself.
+    let _ = Command::new("kill")
+        .args(["-s", name, &child.id().to_string()])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+}
+
+#[test]
+fn lock_of_kadmin_local_is_waited_for() {
+    let realm = realm();
+    let locker = Locker::lock(&realm);
+    let mut add = spawn_add(&realm, "alice", 0);
+    thread::sleep(Duration::from_millis(300));
+    assert!(add.try_wait().unwrap().is_none());
+    locker.unlock();
+    assert!(add.wait().unwrap().success());
+    assert_eq!(labels(&realm, "alice"), ["key1"]);
+}
+
+#[test]
+fn wait_for_the_lock_can_be_interrupted() {
+    let realm = realm();
+    let before = Snapshot::of(&realm, "alice");
+    let locker = Locker::lock(&realm);
+    let mut add = spawn_add(&realm, "alice", 0);
+    thread::sleep(Duration::from_millis(300));
+    signal(&add, "INT");
+    assert_eq!(add.wait().unwrap().signal(), Some(2));
+    locker.unlock();
+    assert_unchanged(&realm, &before);
+}
+
+/// A large record takes its time under the lock: the update log grows to a thousand times its size.
+#[test]
+fn change_is_not_torn_by_a_signal() {
+    for delay in [15, 30, 60, 90] {
+        let realm = realm();
+        let before = serial(&realm);
+        let mut add = spawn_add(&realm, "alice", 50_000);
+        thread::sleep(Duration::from_millis(delay));
+        signal(&add, "TERM");
+        add.wait().unwrap();
+        let found = (labels(&realm, "alice"), flags(&realm, "alice"), serial(&realm));
+        assert!(
+            found == (vec![], "Attributes:".to_owned(), before)
+                || found == (vec!["key1".to_owned()], BOTH_FLAGS.to_owned(), before + 2),
+            "{delay}: {found:?}, {before} before"
+        );
+    }
+}

@@ -1,0 +1,20 @@
+//! kdb5_fido on a database of its own, as administrators run it: what it prints, how it ends, and what it leaves.
+#![allow(missing_docs, reason = "a test program")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failure in one is the test's"
+)]
+
+mod add;
+mod concurrency;
+mod database;
+mod enroll;
+mod failures;
+mod iprop;
+mod list;
+mod remove;
+mod support;
+mod terminal;
+mod usage;
