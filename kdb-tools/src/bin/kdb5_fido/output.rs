@@ -1,6 +1,11 @@
 //! What the commands print on standard output: for people, or as JSON.
 
-use krb5_fido_protocol::fido::{cose::Algorithm, label::Label, record::CredentialRecord};
+use krb5_fido_protocol::fido::{
+    cose::Algorithm,
+    factor::UserVerification,
+    label::Label,
+    record::{CredentialRecord, Requirements},
+};
 use krb5_fido_tools::{Added, Listed, Removed};
 use serde_json::{Map, Value, json};
 use time::{UtcDateTime, format_description::well_known::Rfc3339};
@@ -101,8 +106,13 @@ fn state(record: &CredentialRecord) -> &'static str {
     if record.is_disabled() {
         return "disabled";
     }
-    match record.usable(UtcDateTime::now(), &[Algorithm::Es256]) {
-        Ok(()) => "usable",
+    let required = Requirements {
+        now: UtcDateTime::now(),
+        algorithms: Algorithm::ALL,
+        uv: UserVerification::Preferred,
+    };
+    match record.check_usable(&required) {
+        Ok(_) => "usable",
         Err(krb5_fido_protocol::Error::CredentialExpired) => "expired",
         Err(_) => "unusable",
     }
