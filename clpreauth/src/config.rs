@@ -17,9 +17,6 @@ const TIMEOUT_DEFAULT: &str = "60s";
 const DEVICE: &str = "fido_device";
 const TIMEOUT: &str = "fido_timeout";
 
-/// The value of fido_device that stands for no device at all.
-const DEVICE_NONE: &str = "none";
-
 /// Options of `kinit -X`: they win over krb5.conf.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
@@ -43,11 +40,6 @@ impl Options {
             _ => {}
         }
         Ok(())
-    }
-
-    /// Whether the user has said that there is no key.
-    pub(crate) fn excludes_keys(&self) -> bool {
-        self.device.as_deref() == Some(DEVICE_NONE)
     }
 }
 

@@ -13,11 +13,11 @@ use krb5_fido_protocol::{
     secret::SecretBytes,
 };
 use krb5_plugin::{
-    Prompter,
+    Context, Prompter,
     child::{Child, is_secure_mode},
 };
 
-use crate::{config::Config, texts};
+use crate::{config::Config, texts, trace};
 
 /// What the helper is given of the environment, beside the variables that name proxies.
 const ENVIRONMENT: [&str; 5] = [
@@ -34,8 +34,19 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A text for the user, of why there is no assertion.
 type Text = String;
 
+/// Whether a key is attached, or configured by name: nothing is asked of it.
+pub(crate) fn is_key_attached(config: &Config) -> Result<bool, Text> {
+    let helper = Helper::start(config)?;
+    helper.send(&Message::Probe(config.devices.clone()))?;
+    match helper.receive()? {
+        Message::Attached(attached) => Ok(attached),
+        _ => Err(helper.failed()),
+    }
+}
+
 /// Has `request` signed by a key. Nothing is left running when this returns.
 pub(crate) fn get_assertion(
+    context: Context<'_>,
     config: &Config,
     request: Assert,
     prompter: Option<Prompter<'_>>,
@@ -52,9 +63,12 @@ pub(crate) fn get_assertion(
                     prompter.show(&texts::touch_now(&realm, &product));
                 }
             }
+            Message::Skipped(rp_id) => trace::party_skipped(context, &rp_id),
             Message::Assertion(assertion) => return Ok(assertion),
             Message::Failed(failure) => return Err(texts::failure(&failure, &principal, &realm)),
-            Message::Assert(_) | Message::Pin(_) => return Err(helper.failed()),
+            Message::Assert(_) | Message::Pin(_) | Message::Probe(_) | Message::Attached(_) => {
+                return Err(helper.failed());
+            }
         }
     }
 }

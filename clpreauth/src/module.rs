@@ -72,7 +72,7 @@ impl Module for SpakeClient {
     fn prepare_questions(&self, _: &mut Request, exchange: &Exchange<'_>) {
         if let Ok(PaSpake::Challenge { group, factors, .. }) = PaSpake::decode(exchange.message())
             && self.permits(group)
-            && passes::choose_factor(&factors, &self.options.borrow()).is_some()
+            && passes::can_respond(&factors)
         {
             exchange.need_reply_key();
         }

@@ -17,20 +17,41 @@ use krb5_plugin::{Error, Failure, KeyBlock, SystemRandom, clpreauth::Exchange};
 
 use crate::{
     config::{Config, Options},
-    dialog::get_assertion,
+    dialog::{get_assertion, is_key_attached},
     module::Request,
     texts, trace,
 };
 
-/// The factor to respond with: SF-FIDO where it is offered, unless the user has excluded keys and may do without one.
-pub(crate) fn choose_factor(offered: &[SecondFactor], options: &Options) -> Option<i32> {
-    let offers = |wanted| offered.iter().any(|factor| factor.factor_type == wanted);
-    match (offers(SF_FIDO), offers(SF_NONE)) {
-        (true, true) if options.excludes_keys() => Some(SF_NONE),
-        (true, _) => Some(SF_FIDO),
+/// Whether one of the offered factors can be responded with.
+pub(crate) fn can_respond(offered: &[SecondFactor]) -> bool {
+    offers(offered, SF_FIDO) || offers(offered, SF_NONE)
+}
+
+fn offers(offered: &[SecondFactor], wanted: i32) -> bool {
+    offered.iter().any(|factor| factor.factor_type == wanted)
+}
+
+/// The factor to respond with: SF-FIDO where it is offered, unless the user may do without a key and has none here.
+fn choose_factor(exchange: &Exchange<'_>, offered: &[SecondFactor], options: &Options) -> Option<i32> {
+    match (offers(offered, SF_FIDO), offers(offered, SF_NONE)) {
+        (true, true) => match find_key(exchange, options) {
+            Ok(true) => Some(SF_FIDO),
+            Ok(false) => Some(SF_NONE),
+            Err(cause) => {
+                trace::no_key(exchange.context(), &cause);
+                Some(SF_NONE)
+            }
+        },
+        (true, false) => Some(SF_FIDO),
         (false, true) => Some(SF_NONE),
         (false, false) => None,
     }
+}
+
+fn find_key(exchange: &Exchange<'_>, options: &Options) -> Result<bool, String> {
+    let realm = String::from_utf8_lossy(exchange.client().realm()).into_owned();
+    let config = Config::read(exchange.context(), &realm, options)?;
+    is_key_attached(&config)
 }
 
 /// Responds to a challenge (RFC 9588 section 4.3). Its group is permitted.
@@ -49,7 +70,7 @@ pub(crate) fn process_challenge(
         return Err(Error::PREAUTH_FAILED.into());
     }
     // "If none of the factors are acceptable to the client, it MUST abandon the exchange."
-    let chosen = choose_factor(offered, options).ok_or(Error::PREAUTH_FAILED)?;
+    let chosen = choose_factor(exchange, offered, options).ok_or(Error::PREAUTH_FAILED)?;
 
     let initial_key = exchange.reply_key()?;
     let agreed = client::process_challenge(
@@ -151,7 +172,7 @@ fn answer_fido(
     let realm = String::from_utf8_lossy(exchange.client().realm()).into_owned();
     let config = Config::read(context, &realm, options)?;
     let wanted = to_assert(&config, realm, principal, &asked, challenge, body);
-    let assertion = get_assertion(&config, wanted, exchange.prompter())?;
+    let assertion = get_assertion(context, &config, wanted, exchange.prompter())?;
 
     let data = FidoFactor::Assertion(assertion)
         .encode()

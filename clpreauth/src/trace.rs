@@ -45,6 +45,15 @@ pub(crate) fn fido_challenge_received(context: Context<'_>, parties: usize, cred
     );
 }
 
+pub(crate) fn no_key(context: Context<'_>, cause: &str) {
+    trace::string(context, c"SF-FIDO not chosen: ", cause);
+}
+
+pub(crate) fn party_skipped(context: Context<'_>, rp_id: &str) {
+    let shown = rp_id.escape_default().to_string();
+    trace::string(context, c"SF-FIDO relying party not accepted: ", &shown);
+}
+
 pub(crate) fn fido_assertion_sent(context: Context<'_>) {
     trace::text(context, c"Sending SF-FIDO assertion");
 }

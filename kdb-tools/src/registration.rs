@@ -10,9 +10,9 @@ use krb5_fido_protocol::{
     fido::{
         client_data::{FidoClientData, Purpose},
         cose::Algorithm,
-        factor::FidoAssertion,
+        factor::{FidoAssertion, UserVerification},
         label::Label,
-        record::{CredentialRecord, NewCredential},
+        record::{CredentialRecord, NewCredential, Requirements},
         verify::{
             AssertionContext, Registration, RegistrationContext, verify_assertion, verify_registration,
         },
@@ -239,8 +239,11 @@ fn check_login(
         nonce: &nonce,
         transcript: &transcript,
         request_hash,
-        now: now(),
-        algorithms: ALGORITHMS,
+        required: Requirements {
+            now: now(),
+            algorithms: ALGORITHMS,
+            uv: UserVerification::Preferred,
+        },
     };
     let credentials = [(Label::lowest_free(&[]), record)];
     let assertion = FidoAssertion {

@@ -5,13 +5,30 @@
 
 use std::{collections::HashMap, ffi::CString};
 
-use krb5_fido_protocol::fido::policy::Policy;
+use krb5_fido_protocol::{
+    Error as Cause,
+    fido::{
+        cose::Algorithm,
+        factor::UserVerification,
+        policy::{Exemptions, Policy, SelfEnrol, Settings},
+    },
+};
 use krb5_plugin::{Error, Failure, Profile};
 
 const PREFIX: &str = "fido_";
 const POLICY: &str = "fido_policy";
+const EXEMPT: &str = "fido_exempt";
+const USER_VERIFICATION: &str = "fido_uv";
+const ALGORITHMS: &str = "fido_algorithms";
+const SELF_ENROL: &str = "fido_self_enrol";
+const ENROL_URL: &str = "fido_enrol_url";
 const INDICATOR: &str = "fido_indicator";
+const UV_INDICATOR: &str = "fido_uv_indicator";
+const CHALLENGE: &str = "fido_challenge";
 const SPAKE_INDICATOR: &str = "spake_preauth_indicator";
+
+/// The one value of fido_challenge that this version serves.
+const CHALLENGE_ENCRYPTED: &str = "encrypted";
 
 /// Relations that belong to clients. A KDC meets them because its profile holds krb5.conf too.
 const CLIENT_RELATIONS: [&str; 7] = [
@@ -25,55 +42,44 @@ const CLIENT_RELATIONS: [&str; 7] = [
 ];
 
 /// Relations that may stand more than once; the rest have one value.
-const REPEATABLE: [&str; 2] = [INDICATOR, "fido_device"];
-
-/// Relations of the KDC of which this version serves one value alone, and that value.
-const FIXED_RELATIONS: [(&str, &str); 3] = [
-    ("fido_challenge", "encrypted"),
-    ("fido_self_enrol", "no"),
-    ("fido_uv", "preferred"),
-];
+const REPEATABLE: [&str; 4] = [EXEMPT, INDICATOR, UV_INDICATOR, "fido_device"];
 
 /// Relations of the KDC that this version does not serve.
-const LATER_RELATIONS: [&str; 11] = [
+const LATER_RELATIONS: [&str; 7] = [
     "fido_aaguids",
-    "fido_algorithms",
     "fido_attestation_roots",
     "fido_counter",
-    "fido_enrol_url",
-    "fido_exempt",
     "fido_max_credentials",
     "fido_max_life",
     "fido_max_renewable_life",
     "fido_state_dir",
-    "fido_uv_indicator",
 ];
 
 /// What is configured for one realm.
 #[derive(Default)]
 pub(crate) struct Realm {
-    pub(crate) policy: Policy,
+    /// Who must use a key, and how.
+    pub(crate) settings: Settings,
+    /// The page named in a notice.
+    pub(crate) enrol_url: Option<String>,
     /// Asserted after a touch.
     pub(crate) fido_indicators: Vec<CString>,
+    /// Asserted after PIN or fingerprint, besides.
+    pub(crate) fido_uv_indicators: Vec<CString>,
     /// Asserted after any SPAKE exchange (stock relation).
     pub(crate) spake_indicators: Vec<CString>,
 }
 
-/// What is configured for the realms of this KDC.
-pub(crate) struct Configuration(HashMap<Vec<u8>, Realm>);
+/// What is configured for all realms of the profile, whether this KDC serves them or not: policy modules are not told
+/// their realms.
+pub(crate) struct Configuration {
+    realms: HashMap<Vec<u8>, Realm>,
+    default: Realm,
+}
 
 impl Configuration {
-    /// Reads the configuration of `realms`.
-    pub(crate) fn read(profile: &Profile, realms: &[String]) -> Result<Self, Failure> {
-        let read = |realm: &String| Ok((realm.clone().into_bytes(), read_realm(profile, realm)?));
-        realms.iter().map(read).collect::<Result<_, Failure>>().map(Self)
-    }
-
-    /// Checks every realm of the profile, whether this KDC serves it or not: policy modules are not told their realms.
-    pub(crate) fn check(profile: &Profile) -> Result<(), Failure> {
-        for realm in profile.subsections(&["realms"])? {
-            read_realm(profile, &realm)?;
-        }
+    /// Reads and checks the whole configuration.
+    pub(crate) fn read(profile: &Profile) -> Result<Self, Failure> {
         for section in ["libdefaults", "kdcdefaults"] {
             for relation in relations(profile, &[section])? {
                 if !CLIENT_RELATIONS.contains(&relation.as_str()) {
@@ -83,13 +89,18 @@ impl Configuration {
                 }
             }
         }
-        Ok(())
+        let names = profile.subsections(&["realms"])?;
+        let read = |name: String| Ok((name.clone().into_bytes(), read_realm(profile, &name)?));
+        let realms = names.into_iter().map(read).collect::<Result<_, Failure>>()?;
+        Ok(Self {
+            realms,
+            default: Realm::default(),
+        })
     }
 
-    /// What is configured for a realm. A KDC of one realm answers for every name as that one, as krb5kdc does.
-    pub(crate) fn realm(&self, name: &[u8]) -> Result<&Realm, Failure> {
-        let only = self.0.values().next().filter(|_| self.0.len() == 1);
-        self.0.get(name).or(only).ok_or_else(|| Error::INTERNAL.into())
+    /// What is configured for a realm: the defaults where it has no section.
+    pub(crate) fn realm(&self, name: &[u8]) -> &Realm {
+        self.realms.get(name).unwrap_or(&self.default)
     }
 }
 
@@ -100,7 +111,6 @@ fn read_realm(profile: &Profile, name: &str) -> Result<Realm, Failure> {
     }
     for relation in relations(profile, &["realms", name])? {
         let values = profile.values(&["realms", name, &relation])?;
-        let value = values.first().map(String::as_str).unwrap_or_default();
         if values.len() > 1 && !REPEATABLE.contains(&relation.as_str()) {
             return Err(refused(
                 name,
@@ -109,44 +119,52 @@ fn read_realm(profile: &Profile, name: &str) -> Result<Realm, Failure> {
                 "it stands more than once",
             ));
         }
-        match relation.as_str() {
-            POLICY => {
-                realm.policy = Policy::parse(value)
-                    .map_err(|cause| refused(name, &relation, value, &cause.to_string()))?;
-            }
-            INDICATOR => realm.fido_indicators = indicators(name, &relation, values)?,
-            client if CLIENT_RELATIONS.contains(&client) => {}
-            later if LATER_RELATIONS.contains(&later) => {
-                return Err(refused(
-                    name,
-                    later,
-                    value,
-                    "this version does not serve this relation",
-                ));
-            }
-            other => check_fixed(name, other, value)?,
-        }
+        let joined = values.join(" ");
+        take(&mut realm, &relation, values).map_err(|cause| refused(name, &relation, &joined, &cause))?;
     }
     let stock = profile.values(&["realms", name, SPAKE_INDICATOR])?;
-    realm.spake_indicators = indicators(name, SPAKE_INDICATOR, stock)?;
+    realm.spake_indicators = indicators(stock.clone())
+        .map_err(|cause| refused(name, SPAKE_INDICATOR, &stock.join(" "), &cause))?;
     Ok(realm)
 }
 
-fn check_fixed(realm: &str, relation: &str, value: &str) -> Result<(), Failure> {
-    match FIXED_RELATIONS.iter().find(|(name, _)| *name == relation) {
-        Some((_, fixed)) if *fixed == value => Ok(()),
-        Some((_, fixed)) => {
-            let cause = format!("this version serves only \"{fixed}\"");
-            Err(refused(realm, relation, value, &cause))
+/// Takes one relation, with all its values. An error is the cause alone.
+fn take(realm: &mut Realm, relation: &str, values: Vec<String>) -> Result<(), String> {
+    let cause = |cause: Cause| cause.to_string();
+    let value = values.first().map(String::as_str).unwrap_or_default();
+    let settings = &mut realm.settings;
+    match relation {
+        POLICY => settings.policy = Policy::parse(value).map_err(cause)?,
+        EXEMPT => settings.exempt = Exemptions::parse(&values.join(" ")).map_err(cause)?,
+        USER_VERIFICATION => settings.uv = UserVerification::parse(value).map_err(cause)?,
+        ALGORITHMS => settings.algorithms = Algorithm::parse_list(value).map_err(cause)?,
+        SELF_ENROL => settings.self_enrol = SelfEnrol::parse(value).map_err(cause)?,
+        ENROL_URL => realm.enrol_url = Some(parse_url(value)?),
+        INDICATOR => realm.fido_indicators = indicators(values)?,
+        UV_INDICATOR => realm.fido_uv_indicators = indicators(values)?,
+        CHALLENGE if value == CHALLENGE_ENCRYPTED => {}
+        CHALLENGE => return Err(format!("this version serves only \"{CHALLENGE_ENCRYPTED}\"")),
+        client if CLIENT_RELATIONS.contains(&client) => {}
+        later if LATER_RELATIONS.contains(&later) => {
+            return Err("this version does not serve this relation".to_owned());
         }
-        None => Err(refused(realm, relation, value, "there is no such relation")),
+        _ => return Err("there is no such relation".to_owned()),
+    }
+    Ok(())
+}
+
+/// What kinit prints: one line, and a page that is not read in the clear.
+fn parse_url(value: &str) -> Result<String, String> {
+    match value.starts_with("https://") && !value.chars().any(|char| char.is_control() || char == ' ') {
+        true => Ok(value.to_owned()),
+        false => Err("a page begins with https:// and has no spaces".to_owned()),
     }
 }
 
-fn indicators(realm: &str, relation: &str, values: Vec<String>) -> Result<Vec<CString>, Failure> {
+fn indicators(values: Vec<String>) -> Result<Vec<CString>, String> {
     let parse = |value: String| match CString::new(value.as_str()) {
         Ok(indicator) if !value.is_empty() => Ok(indicator),
-        _ => Err(refused(realm, relation, &value, "an indicator is a word")),
+        _ => Err("an indicator is a word".to_owned()),
     };
     values.into_iter().map(parse).collect()
 }

@@ -1,12 +1,12 @@
 //! The KDC's passes (RFC 9588 section 4), one flat function each.
 
+use crate::{client::Client, log, marks, preauth::SpakeKdc, trace};
 use krb5_fido_protocol::{
     Error as Cause, VerifiedFactor,
     fido::{
         client_data::hash_request,
-        cose::Algorithm,
         factor::{FidoAssertion, FidoFactor, FidoNotice, NoticeCode},
-        policy::{Decision, Enrolment, build_challenge, decide},
+        policy::{Decision, build_challenge},
         verify::{Accepted, AssertionContext, verify_assertion},
     },
     kerberos::Random,
@@ -21,12 +21,6 @@ use krb5_plugin::{
     Error, Failure, KeyBlock, SystemRandom,
     kdcpreauth::{Exchange, Verdict},
 };
-use time::UtcDateTime;
-
-use crate::{config::Realm, log, marks, preauth::SpakeKdc, trace};
-
-/// COSE algorithms that are accepted.
-const ALGORITHMS: &[Algorithm] = &[Algorithm::Es256];
 
 /// Makes a challenge and its cookie (RFC 9588 section 4.2). `support` is the client's message, empty for an optimistic
 /// challenge.
@@ -39,19 +33,14 @@ pub(crate) fn send_challenge(
     let context = exchange.context();
     let observe = &mut |event: Event<'_, KeyBlock>| trace::observed(context, &event);
     let client_key = exchange.client_key().ok_or(Error::ETYPE_NOSUPP)?;
-    let realm = realm(module, exchange)?;
 
-    let client = Client::read(exchange)?;
-    let offer = match client.decide(realm) {
+    let client = read_client(module, exchange)?;
+    let offer = match client.decide() {
         Decision::OfferNone => Offer::None,
+        Decision::OfferFidoOrNone(_) => Offer::FidoOrNone(fido_offer()?),
         // A setting that cannot be followed must not be guessed around: whoever proves the password is told.
         Decision::OfferFido(_) | Decision::OfferFidoThenNotice(_) | Decision::Refuse(_) => {
-            let mut nonce = [0; FIDO_NONCE_LEN];
-            SystemRandom.fill(&mut nonce).map_err(fault)?;
-            Offer::Fido(FidoOffer {
-                nonce,
-                challenge: None,
-            })
+            Offer::Fido(fido_offer()?)
         }
     };
 
@@ -60,6 +49,15 @@ pub(crate) fn send_challenge(
     exchange.set_cookie(reply.cookie.expose()).map_err(fault)?;
     trace::challenge_sent(context, group);
     Ok(reply.message)
+}
+
+fn fido_offer() -> Result<FidoOffer, Failure> {
+    let mut nonce = [0; FIDO_NONCE_LEN];
+    SystemRandom.fill(&mut nonce).map_err(fault)?;
+    Ok(FidoOffer {
+        nonce,
+        challenge: None,
+    })
 }
 
 /// Takes the client's response (RFC 9588 section 4.3): proves the password, and ends the exchange or asks for the factor.
@@ -83,16 +81,19 @@ pub(crate) fn verify_response(
     let opened = answered.open_factor(body, factor, observe).map_err(fail)?;
 
     // The factor was offered in this exchange; it must be allowed by what holds now, too.
-    let realm = realm(module, exchange)?;
-    let client = Client::read(exchange)?;
-    match (opened, client.decide(realm)) {
-        (Opened::None(verified, keys), Decision::OfferNone) => {
-            grant(exchange, realm, &verified, |verified| {
+    let client = read_client(module, exchange)?;
+    match (opened, client.decide()) {
+        (Opened::None(verified, keys), Decision::OfferNone | Decision::OfferFidoOrNone(_)) => {
+            grant(exchange, &client, &verified, |verified| {
                 keys.derive_reply_key(verified, body, observe)
             })
         }
         (Opened::None(..), _) => Err(refuse(Cause::FactorNotOffered)),
-        (Opened::Hello(hello), Decision::OfferFido(usable)) => {
+        (Opened::Hello(hello), Decision::OfferFidoOrNone(usable)) if usable.is_empty() => {
+            client.log_unusable(exchange.request());
+            send_notice(exchange, &client, hello, NoticeCode::NoneUsable)
+        }
+        (Opened::Hello(hello), Decision::OfferFido(usable) | Decision::OfferFidoOrNone(usable)) => {
             check_version(&hello)?;
             let challenge = build_challenge(*hello.nonce(), &usable)
                 .encode_padded()
@@ -103,15 +104,17 @@ pub(crate) fn verify_response(
             Ok(Verdict::More(reply.message))
         }
         (Opened::Hello(hello), Decision::OfferFidoThenNotice(code)) => {
-            client.log_unusable(exchange);
-            send_notice(exchange, hello, code)
+            client.log_unusable(exchange.request());
+            send_notice(exchange, &client, hello, code)
         }
         (Opened::Hello(hello), Decision::Refuse(cause)) => {
             log::setting_refused(exchange.request(), cause);
-            send_notice(exchange, hello, NoticeCode::NoneUsable)
+            send_notice(exchange, &client, hello, NoticeCode::NoneUsable)
         }
         // The last key was removed since the challenge.
-        (Opened::Hello(hello), Decision::OfferNone) => send_notice(exchange, hello, NoticeCode::NoneUsable),
+        (Opened::Hello(hello), Decision::OfferNone) => {
+            send_notice(exchange, &client, hello, NoticeCode::NoneUsable)
+        }
         // Factors are challenged under K'[2] only.
         (Opened::Assertion(_), _) => Err(refuse(Cause::FactorNotOffered)),
     }
@@ -135,17 +138,15 @@ pub(crate) fn verify_factor(
         .map_err(fail)?;
     let assertion = parse_assertion(answer.data())?;
 
-    let realm = realm(module, exchange)?;
-    let client = Client::read(exchange)?;
-    if let Decision::Refuse(cause) = client.decide(realm) {
+    let client = read_client(module, exchange)?;
+    if let Decision::Refuse(cause) = client.decide() {
         return Err(refuse(cause));
     }
-    let accepted = client
-        .verify(exchange, &assertion, answer.nonce(), answer.transcript())
+    let accepted = verify(&client, exchange, &assertion, answer.nonce(), answer.transcript())
         .inspect_err(|cause| log::assertion_refused(exchange.request(), *cause))
         .map_err(refuse)?;
 
-    let verdict = grant(exchange, realm, &accepted.factor, |verified| {
+    let verdict = grant(exchange, &client, &accepted.factor, |verified| {
         answer.derive_reply_key(verified, body, observe)
     })?;
     trace::fido_assertion_verified(context, &accepted.label.to_string());
@@ -157,13 +158,12 @@ pub(crate) fn verify_factor(
 /// policy module.
 fn grant(
     exchange: &Exchange<'_>,
-    realm: &Realm,
+    client: &Client<'_>,
     verified: &VerifiedFactor,
     derive: impl FnOnce(&VerifiedFactor) -> Result<KeyBlock, SpakeError<Error>>,
 ) -> Result<Verdict, Failure> {
     let hardware = verified.is_hardware();
-    let fido_indicators: &[_] = if hardware { &realm.fido_indicators } else { &[] };
-    for indicator in realm.spake_indicators.iter().chain(fido_indicators) {
+    for indicator in &client.indicators(verified) {
         exchange.add_indicator(indicator).map_err(fault)?;
     }
     let reply_key = derive(verified).map_err(fail)?;
@@ -177,6 +177,7 @@ fn grant(
 /// Ends the exchange with a text instead of a challenge: without a cookie there is no way on.
 fn send_notice(
     exchange: &Exchange<'_>,
+    client: &Client<'_>,
     hello: FidoHello<'_, KeyBlock>,
     code: NoticeCode,
 ) -> Result<Verdict, Failure> {
@@ -185,7 +186,7 @@ fn send_notice(
     check_version(&hello)?;
     let notice = FidoFactor::Notice(FidoNotice {
         code,
-        enrol_url: None,
+        enrol_url: client.realm.enrol_url.clone(),
     })
     .encode()
     .map_err(internal)?;
@@ -214,73 +215,32 @@ fn parse_assertion(data: &[u8]) -> Result<FidoAssertion, Failure> {
 }
 
 /// What the database says of the client, as it is now.
-struct Client {
-    enrolment: Enrolment,
-    requires_hardware: bool,
-    now: UtcDateTime,
+fn read_client<'m>(module: &'m SpakeKdc, exchange: &Exchange<'_>) -> Result<Client<'m>, Failure> {
+    let entry = exchange.client_entry().ok_or(Error::DISCARD)?;
+    Client::read(&module.configuration, exchange.request(), entry).map_err(fault)
 }
 
-impl Client {
-    fn read(exchange: &Exchange<'_>) -> Result<Self, Failure> {
-        let entry = exchange.client_entry().ok_or(Error::DISCARD)?;
-        Ok(Self {
-            enrolment: Enrolment::from_attributes(entry.strings().map_err(fault)?),
-            requires_hardware: entry.requires_hardware(),
-            now: UtcDateTime::now(),
-        })
-    }
-
-    fn decide(&self, realm: &Realm) -> Decision<'_> {
-        decide(
-            realm.policy,
-            &self.enrolment,
-            self.requires_hardware,
-            self.now,
-            ALGORITHMS,
-        )
-    }
-
-    fn verify(
-        &self,
-        exchange: &Exchange<'_>,
-        assertion: &FidoAssertion,
-        nonce: &[u8; FIDO_NONCE_LEN],
-        transcript: &[u8],
-    ) -> Result<Accepted, Cause> {
-        let principal = exchange
-            .request()
-            .client()
-            .unparse()
-            .map_err(|_| Cause::UnreadablePrincipal)?;
-        let context = AssertionContext {
-            principal: &principal,
-            nonce,
-            transcript,
-            request_hash: hash_request(exchange.request_body()),
-            now: self.now,
-            algorithms: ALGORITHMS,
-        };
-        verify_assertion(self.enrolment.credentials(), assertion, &context)
-    }
-
-    /// Why none of the client's keys may be used.
-    fn log_unusable(&self, exchange: &Exchange<'_>) {
-        for garbled in self.enrolment.garbled() {
-            log::record_unusable(exchange.request(), &garbled.to_string());
-        }
-        for (label, record) in self.enrolment.credentials() {
-            if let Err(cause) = record.usable(self.now, ALGORITHMS) {
-                log::record_unusable(
-                    exchange.request(),
-                    &format!("{}: {cause}", label.attribute_name()),
-                );
-            }
-        }
-    }
-}
-
-fn realm<'m>(module: &'m SpakeKdc, exchange: &Exchange<'_>) -> Result<&'m Realm, Failure> {
-    module.configuration.realm(exchange.request().server().realm())
+/// "What the KDC checks": the assertion must be good for this request.
+fn verify(
+    client: &Client<'_>,
+    exchange: &Exchange<'_>,
+    assertion: &FidoAssertion,
+    nonce: &[u8; FIDO_NONCE_LEN],
+    transcript: &[u8],
+) -> Result<Accepted, Cause> {
+    let principal = exchange
+        .request()
+        .client()
+        .unparse()
+        .map_err(|_| Cause::UnreadablePrincipal)?;
+    let context = AssertionContext {
+        principal: &principal,
+        nonce,
+        transcript,
+        request_hash: hash_request(exchange.request_body()),
+        required: client.required(),
+    };
+    verify_assertion(client.enrolment.credentials(), assertion, &context)
 }
 
 /// The client's fault: it counts for lockout, and the cause goes into the KDC's own log line.

@@ -2,13 +2,12 @@
 
 use core::ffi::CStr;
 
-use krb5_fido_protocol::fido::policy::Enrolment;
 use krb5_plugin::{Context, Error, Failure, Profile, kdb::Entry, kdcpolicy::Module, kdcpreauth::Request};
 
-use crate::{config::Configuration, log, marks};
+use crate::{client::Client, config::Configuration, log, marks};
 
-/// Refuses any ticket of an enrolled principal that did not come out of a verified factor.
-pub(crate) struct FidoPolicy;
+/// Refuses any ticket that needs a verified factor and did not come out of one.
+pub(crate) struct FidoPolicy(Configuration);
 
 impl Module for FidoPolicy {
     const NAME: &'static CStr = c"fido";
@@ -16,8 +15,7 @@ impl Module for FidoPolicy {
 
     /// The one init function whose error keeps the KDC from starting: the configuration is checked here.
     fn init(context: Context<'_>) -> Result<Self, Failure> {
-        Configuration::check(&Profile::of(context)?)?;
-        Ok(Self)
+        Configuration::read(&Profile::of(context)?).map(Self)
     }
 
     fn check_as(
@@ -28,20 +26,19 @@ impl Module for FidoPolicy {
     ) -> Result<(), Failure> {
         // Taken in any case: a mark is worth one answer.
         let is_verified = marks::take(request);
-        let client = client.ok_or(Error::POLICY)?;
-        let attributes = client
-            .strings()
+        let entry = client.ok_or(Error::POLICY)?;
+        // A fault of the KDC's own: no ticket either.
+        let client = Client::read(&self.0, request, entry)
             .map_err(|error| Failure::new(Error::POLICY, error.text()))?;
-        let enrolment = Enrolment::from_attributes(attributes);
-        if let Some(cause) = enrolment.refusal() {
+        let required = client.requires_factor().map_err(|cause| {
             log::setting_refused(request, cause);
-            return Err(Failure::new(Error::POLICY, cause.to_string()));
-        }
-        if enrolment.is_enrolled() && !is_verified {
+            Failure::new(Error::POLICY, cause.to_string())
+        })?;
+        if required && !is_verified {
             log::ticket_refused(request);
             return Err(Failure::new(
                 Error::POLICY,
-                "a security key is registered, and was not used",
+                "a security key is required, and was not used",
             ));
         }
         Ok(())

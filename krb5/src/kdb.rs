@@ -10,7 +10,7 @@ use core::{ffi::CStr, marker::PhantomData, ptr, slice};
 
 use krb5_sys::{KRB5_TL_STRING_ATTRS, krb5_db_entry, krb5_string_attr, krb5_tl_data};
 
-use crate::{Context, Error, Result, data};
+use crate::{Context, Error, Principal, Result, data};
 
 /// A principal's entry that the KDC keeps alive.
 #[derive(Clone, Copy)]
@@ -32,6 +32,14 @@ impl<'a> Entry<'a> {
             raw: raw.cast_mut(),
             owner: PhantomData,
         })
+    }
+
+    /// The entry's own name: not an alias that a request may have used.
+    pub fn principal(&self) -> Principal<'a> {
+        // SAFETY: live for 'a.
+        let principal = unsafe { (*self.raw).princ };
+        // SAFETY: the entry's own principal.
+        unsafe { Principal::from_raw(self.context, principal) }
     }
 
     /// Whether the entry has the flag requires_hwauth.

@@ -30,9 +30,12 @@ pub enum Error {
     /// Not a COSE_Key in CTAP2 canonical form (RFC 9052 section 7, CTAP 2.1 section 8).
     #[error("malformed COSE key")]
     MalformedPublicKey,
-    /// A COSE algorithm that this version cannot verify.
+    /// A COSE algorithm that this version does not know.
     #[error("COSE algorithm {0} is not supported by this version")]
     UnsupportedAlgorithm(i64),
+    /// A COSE algorithm that is known and never allowed: ES512 or Ed448.
+    #[error("{0} is never allowed")]
+    ForbiddenAlgorithm(&'static str),
     /// Not a label of a credential.
     #[error("malformed credential label")]
     MalformedLabel,
@@ -57,21 +60,33 @@ pub enum Error {
     /// A credential record whose `alg` is not the algorithm of its key.
     #[error("credential record names another algorithm than its key")]
     RecordAlgorithmMismatch,
-    /// A policy value that this version knows of but does not implement.
-    #[error("fido_policy value is not supported by this version")]
-    UnsupportedPolicy,
     /// A policy value that does not exist.
     #[error("unknown fido_policy value")]
     UnknownPolicy,
-    /// A principal's user verification that this version knows of but does not implement.
-    #[error("fido_uv value is not supported by this version")]
-    UnsupportedUserVerification,
     /// A user verification value that does not exist.
     #[error("unknown fido_uv value")]
     UnknownUserVerification,
-    /// A principal's own indicators, which this version does not implement.
-    #[error("fido_indicator of a principal is not supported by this version")]
-    UnsupportedIndicator,
+    /// A principal's own indicators that are no words.
+    #[error("malformed fido_indicator value")]
+    MalformedIndicator,
+    /// A self-enrolment value that this version knows of but does not implement.
+    #[error("fido_self_enrol value is not supported by this version")]
+    UnsupportedSelfEnrolment,
+    /// A self-enrolment value that does not exist.
+    #[error("unknown fido_self_enrol value")]
+    UnknownSelfEnrolment,
+    /// A name that is none of a COSE algorithm which can be allowed.
+    #[error("unknown algorithm name")]
+    UnknownAlgorithmName,
+    /// A list of algorithms that names one twice.
+    #[error("algorithm named twice")]
+    RepeatedAlgorithm,
+    /// A list of algorithms without any.
+    #[error("no algorithm named")]
+    NoAlgorithm,
+    /// A pattern that can match no name as it was meant.
+    #[error("malformed pattern: only * is special, and names have no realm here")]
+    MalformedExemption,
     /// The credential does not belong to the principal.
     #[error("credential is not registered")]
     UnknownCredential,

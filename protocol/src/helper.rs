@@ -44,8 +44,16 @@ pub enum Message {
     TouchNow(String),
     /// Type 5, helper to module, last: what the key signed.
     Assertion(FidoAssertion),
-    /// Type 6, helper to module, last: why there is no assertion.
+    /// Type 6, helper to module, last: why there is no assertion, or no answer.
     Failed(Failure),
+    /// Type 7, module to helper, first and once, in place of [`Message::Assert`]: whether there is a key where these values
+    /// of relation `fido_device` look for one; none of them for its default. No key is opened.
+    Probe(Vec<String>),
+    /// Type 8, helper to module, last: the answer to [`Message::Probe`]. A path or socket that is named counts as a key.
+    Attached(bool),
+    /// Type 9, helper to module, before any other: a party of [`Assert::parties`], as the KDC wrote its rpId, that this
+    /// client does not sign for.
+    Skipped(String),
 }
 
 /// What to sign, for whom, and with which keys.

@@ -56,6 +56,21 @@ pub const FIDO_CHALLENGE_MULTIPLE: usize = 1024;
 /// ES256, ECDSA over P-256 with SHA-256 (RFC 9053 section 2.1; IANA COSE algorithms).
 pub const COSE_ES256: i64 = -7;
 
+/// EdDSA (RFC 9053 section 2.2), here over Ed25519 alone.
+pub const COSE_EDDSA: i64 = -8;
+
+/// ES384, ECDSA over P-384 with SHA-384 (RFC 9053 section 2.1).
+pub const COSE_ES384: i64 = -35;
+
+/// ES512, ECDSA with SHA-512 (RFC 9053 section 2.1): known, and never allowed.
+pub const COSE_ES512: i64 = -36;
+
+/// Ed448 (RFC 9864 section 2.2): known, and never allowed.
+pub const COSE_ED448: i64 = -53;
+
+/// RS256, RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8812 section 2).
+pub const COSE_RS256: i64 = -257;
+
 /// Attestation statement format of a U2F key (WebAuthn Level 3 section 8.6).
 pub const FORMAT_FIDO_U2F: &str = "fido-u2f";
 
@@ -64,6 +79,15 @@ pub const RECORD_VERSION: u64 = 1;
 
 /// The bytes that all string attributes of a principal share.
 pub const RECORD_MAX: usize = 65_535;
+
+/// What the names of well-known principals begin with (RFC 6111 section 3).
+pub const WELLKNOWN_PREFIX: &str = "WELLKNOWN/";
+
+/// What the names of the administration services begin with.
+pub const KADMIN_PREFIX: &str = "kadmin/";
+
+/// `fido_exempt` where it is not set.
+pub const EXEMPT_DEFAULT: &str = "host/* kiprop/* kadmin/* K/M* krbtgt/*";
 
 /// String attribute of a principal's own policy.
 pub const ATTRIBUTE_POLICY: &str = "fido_policy";

@@ -189,3 +189,31 @@ fn verify_private_file(path: &Path, status: &Stat) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// What the system says of a private file of ours.
+    fn private_file() -> Stat {
+        let file = tempfile::tempfile().unwrap();
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))
+            .unwrap();
+        rustix::fs::fstat(&file).unwrap()
+    }
+
+    #[test]
+    fn a_private_file_is_accepted() {
+        assert!(verify_private_file(Path::new("state"), &private_file()).is_ok());
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_refused() {
+        let mut status = private_file();
+        status.st_uid += 1;
+        let result = verify_private_file(Path::new("state"), &status);
+        assert!(matches!(result, Err(Error::NotOwned { path }) if path == Path::new("state")));
+    }
+}

@@ -1,44 +1,77 @@
 //! What opensk asks of the hardware it runs on.
 
 mod clock;
+mod hardware;
+mod requests;
 
-use std::{fmt, time::Duration};
+use std::time::{Duration, Instant};
 
 use opensk::{
     api::{
-        connection::{HidConnection, RecvStatus, UsbEndpoint},
         crypto::software_crypto::SoftwareCrypto,
         customization::{CustomizationImpl, DEFAULT_CUSTOMIZATION},
         key_store::Helper,
-        rng::{
-            Rng,
-            rand_core::{self, CryptoRng, RngCore, impls},
-        },
-        user_presence::{UserPresence, UserPresenceError, UserPresenceWaitResult},
     },
-    ctap::status_code::{Ctap2StatusCode, CtapResult},
+    ctap::{
+        Channel,
+        hid::{CtapHid, CtapHidCommand, Message, ProcessedPacket},
+    },
     env::Env,
 };
 
-use self::clock::ConnectionClock;
+use self::{
+    clock::ConnectionClock,
+    hardware::{Silence, SystemRandom},
+};
 use crate::{
-    Presence, Touch,
-    link::{Event, Link, REPORT_LENGTH},
+    Presence, Request, Touch, attestation,
+    hid::{Hid, Source},
+    link::{ConnectionId, Event, Link, Report},
+    request::{Names, U2fRequest},
     store::Store,
 };
+
+/// How long a U2F request stays open when its client does not repeat it. Clients do so several times a second.
+const U2F_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often a presence is asked.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The hardware of one key. The key store is opensk's own ([`Helper`]): master keys in the [`Store`].
 pub(crate) struct Environment {
     random: SystemRandom,
-    store: Store,
+    pub(crate) store: Store,
     customization: CustomizationImpl,
     presence: Box<dyn Presence>,
     pub(crate) clock: ConnectionClock,
     pub(crate) link: Link,
+    pub(crate) hid: Hid,
+    /// Whose CTAP2 command is being processed.
+    serving: Option<Source>,
+    /// What that command wants a touch for.
+    request: Option<Request>,
+    /// The CTAPHID_INIT by which the client gave that command up.
+    interruption: Option<Report>,
+    names: Names,
+    u2f_wait: Option<U2fWait>,
+}
+
+/// A U2F request that waits for a touch. Its client repeats it until it is answered.
+struct U2fWait {
+    source: Source,
+    message: Vec<u8>,
+    touch: Touch,
+    end: Instant,
+}
+
+/// How a part of the wait for a touch ended.
+enum Pause {
+    Over,
+    Cancelled,
 }
 
 impl Environment {
-    pub(crate) fn new(store: Store, presence: Box<dyn Presence>, link: Link) -> Self {
+    pub(crate) fn new(store: Store, presence: Box<dyn Presence>, link: Link, hid: Hid) -> Self {
         Self {
             random: SystemRandom,
             store,
@@ -46,6 +79,135 @@ impl Environment {
             presence,
             clock: ConnectionClock::default(),
             link,
+            hid,
+            serving: None,
+            request: None,
+            interruption: None,
+            names: Names::default(),
+            u2f_wait: None,
+        }
+    }
+
+    /// The CTAP2 commands and timers from now on are those of `source`.
+    pub(crate) fn start_serving(&mut self, source: Source) {
+        self.clock.start_serving(source.connection);
+        self.serving = Some(source);
+    }
+
+    /// The command is done. Returns the CTAPHID_INIT by which its client gave it up.
+    pub(crate) fn end_serving(&mut self) -> Option<Report> {
+        self.serving = None;
+        self.request = None;
+        self.interruption.take()
+    }
+
+    /// Forgets a connection that is gone.
+    pub(crate) fn forget(&mut self, connection: ConnectionId) {
+        self.hid.release(connection);
+        self.clock.end_connection(connection);
+    }
+
+    /// Waits until `deadline` on behalf of the command being processed: its client may give it up, and everybody else is
+    /// told that the key is busy.
+    fn pause(&mut self, deadline: Instant) -> Pause {
+        while Instant::now() < deadline {
+            match self.link.receive(Some(deadline), None) {
+                Ok(Event::Report(connection, report)) => {
+                    if self.is_given_up(connection, report) {
+                        return Pause::Cancelled;
+                    }
+                }
+                Ok(Event::Gone(connection)) => {
+                    self.forget(connection);
+                    if self.serving.is_some_and(|served| served.connection == connection) {
+                        return Pause::Cancelled;
+                    }
+                }
+                Ok(Event::TimedOut) => break,
+                // Both come again when the command is done.
+                Ok(Event::Stopped) | Err(_) => return Pause::Cancelled,
+            }
+        }
+        Pause::Over
+    }
+
+    /// Takes in a report during the wait for a touch: whether it ends the wait.
+    fn is_given_up(&mut self, connection: ConnectionId, report: Report) -> bool {
+        let (channel, packet) = CtapHid::<Self>::process_single_packet(&report);
+        let ProcessedPacket::InitPacket { cmd, .. } = packet else {
+            return false;
+        };
+        if self.serving != Some(Source { connection, channel }) {
+            self.link.send(connection, CtapHid::<Self>::busy_error(channel));
+            return false;
+        }
+        match CtapHidCommand::from(cmd) {
+            CtapHidCommand::Cancel => true,
+            CtapHidCommand::Init => {
+                self.interruption = Some(report);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What is known of the touch for a U2F request, which is asked for if it was not before.
+    pub(crate) fn poll_u2f(&mut self, source: Source, request: U2fRequest, message: &Message) -> Touch {
+        let is_repeated = |wait: &mut U2fWait| wait.source == source && wait.message == message.payload;
+        let earlier = self.u2f_wait.take_if(is_repeated);
+        let mut touch = match &earlier {
+            Some(wait) => wait.touch,
+            None => {
+                self.withdraw_u2f();
+                self.presence.ask(&self.names.describe(request));
+                Touch::Awaited
+            }
+        };
+        if touch == Touch::Awaited {
+            touch = self.presence.poll();
+        }
+        self.hid.waiting = Some(source);
+        self.u2f_wait = Some(U2fWait {
+            source,
+            message: message.payload.clone(),
+            touch,
+            end: Instant::now() + U2F_PATIENCE,
+        });
+        if touch != Touch::Awaited {
+            self.withdraw_u2f();
+        }
+        touch
+    }
+
+    /// Sees to the U2F request that waits for a touch, if there is one: withdraws it when its client has gone, started
+    /// something else or repeats it no longer. Returns when to do so again.
+    pub(crate) fn watch_u2f(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let wait = self.u2f_wait.as_mut()?;
+        if self.hid.waiting != Some(wait.source) || wait.end <= now {
+            self.withdraw_u2f();
+            return None;
+        }
+        if wait.touch == Touch::Awaited {
+            wait.touch = self.presence.poll();
+        }
+        Some(now + POLL_INTERVAL)
+    }
+
+    /// Nobody waits for a U2F touch any longer.
+    pub(crate) fn withdraw_u2f(&mut self) {
+        self.hid.waiting = None;
+        if self.u2f_wait.take().is_some() {
+            self.presence.dismiss();
+        }
+    }
+
+    /// Makes the key and certificate that U2F registrations are signed with, unless the key has them.
+    pub(crate) fn provide_attestation(&mut self) {
+        if !self.store.has_attestation() {
+            let attestation = attestation::generate(&mut self.random);
+            // Without it opensk refuses the registration; why is told by the store.
+            let _ = self.store.write_attestation(&attestation);
         }
     }
 }
@@ -97,94 +259,15 @@ impl Env for Environment {
     fn boots_after_soft_reset(&self) -> bool {
         false
     }
+
+    /// Handles no command: notes what this one wants a touch for, which opensk does not say when it asks for one.
+    fn process_vendor_command(&mut self, command: &[u8], _channel: Channel) -> Option<Vec<u8>> {
+        self.request = self.parse_request(command);
+        None
+    }
 }
 
 impl Helper for Environment {}
-
-impl UserPresence for Environment {
-    fn check_init(&mut self) {}
-
-    fn wait_with_timeout(
-        &mut self,
-        packet: &mut [u8; REPORT_LENGTH],
-        timeout_ms: usize,
-    ) -> UserPresenceWaitResult {
-        match self.presence.poll() {
-            Touch::Given => return Ok((Ok(()), RecvStatus::Timeout)),
-            Touch::Refused => return Ok((Err(UserPresenceError::Declined), RecvStatus::Timeout)),
-            Touch::Awaited => (),
-        }
-        // opensk takes a timeout for "not yet": it sends a keep-alive and calls again.
-        let still_waiting = Err(UserPresenceError::Timeout);
-        match self.link.receive(Some(milliseconds(timeout_ms))) {
-            Event::Report(report) => {
-                *packet = report;
-                Ok((still_waiting, RecvStatus::Received(UsbEndpoint::MainHid)))
-            }
-            Event::TimedOut => Ok((still_waiting, RecvStatus::Timeout)),
-            Event::Closed | Event::Stopped => Err(Ctap2StatusCode::CTAP2_ERR_KEEPALIVE_CANCEL),
-        }
-    }
-
-    fn check_complete(&mut self) {}
-}
-
-impl HidConnection for Environment {
-    fn send(&mut self, report: &[u8; REPORT_LENGTH], _endpoint: UsbEndpoint) -> CtapResult<()> {
-        self.link
-            .send(report)
-            .map_err(|_| Ctap2StatusCode::CTAP2_ERR_VENDOR_HARDWARE_FAILURE)
-    }
-
-    fn recv(&mut self, report: &mut [u8; REPORT_LENGTH], timeout_ms: usize) -> CtapResult<RecvStatus> {
-        match self.link.receive(Some(milliseconds(timeout_ms))) {
-            Event::Report(received) => {
-                *report = received;
-                Ok(RecvStatus::Received(UsbEndpoint::MainHid))
-            }
-            Event::TimedOut => Ok(RecvStatus::Timeout),
-            Event::Closed | Event::Stopped => Err(Ctap2StatusCode::CTAP2_ERR_VENDOR_HARDWARE_FAILURE),
-        }
-    }
-}
-
-/// Randomness of the operating system.
-pub(crate) struct SystemRandom;
-
-impl RngCore for SystemRandom {
-    fn next_u32(&mut self) -> u32 {
-        impls::next_u32_via_fill(self)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        impls::next_u64_via_fill(self)
-    }
-
-    #[expect(
-        clippy::expect_used,
-        reason = "the trait has no error, and a key without randomness must not go on"
-    )]
-    fn fill_bytes(&mut self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("no random bytes from the system");
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(bytes);
-        Ok(())
-    }
-}
-
-impl CryptoRng for SystemRandom {}
-impl Rng for SystemRandom {}
-
-/// Takes opensk's debugging output, which tells secrets, and keeps none of it.
-pub(crate) struct Silence;
-
-impl fmt::Write for Silence {
-    fn write_str(&mut self, _text: &str) -> fmt::Result {
-        Ok(())
-    }
-}
 
 fn milliseconds(count: usize) -> Duration {
     Duration::from_millis(u64::try_from(count).unwrap_or(u64::MAX))

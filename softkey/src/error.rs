@@ -121,6 +121,15 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// There is nobody to ask for touches.
+    #[error("there is no terminal to ask for touches on: start softkey in one, or give --presence auto|deny")]
+    NoTerminal,
+    /// A key that demands a PIN for everything does not speak U2F, which knows none.
+    #[error("{} has alwaysUv on, which turns U2F off: turn it off first, or leave out --u2f-only", path.display())]
+    U2fDisabled {
+        /// The key's directory.
+        path: PathBuf,
+    },
     /// SIGINT and SIGTERM cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signals(io::Error),

@@ -17,7 +17,7 @@ use rustix::{
 
 use crate::Error;
 
-/// How many clients may wait for the one being served.
+/// How many clients may wait to be let in.
 const BACKLOG: i32 = 16;
 
 /// A listening socket of mode 0600. Its path is removed on drop, if it still leads here.
@@ -56,24 +56,21 @@ impl Socket {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
 
-    /// The next client, or `None` if it has gone again.
-    ///
-    /// # Errors
-    /// The system's.
-    pub(crate) fn accept(&self) -> Result<Option<UnixStream>, Error> {
-        match self.listener.accept() {
-            Ok((stream, _)) => Ok(Some(stream)),
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {
-                    Ok(None)
-                }
-                _ => Err(Error::Accept {
-                    path: self.path.clone(),
-                    source: error,
-                }),
-            },
-        }
+/// The next client, or `None` if it has gone again.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn accept(listener: &UnixListener) -> io::Result<Option<UnixStream>> {
+    match listener.accept() {
+        Ok((stream, _)) => Ok(Some(stream)),
+        Err(error) => match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {
+                Ok(None)
+            }
+            _ => Err(error),
+        },
     }
 }
 

@@ -10,10 +10,14 @@
 //! | | entries, by growing number, each: number (2 bytes), length of the value (2 bytes), value |
 //! | 32 | SHA-256 of everything before |
 //!
-//! Entries are numbered and encoded as opensk does (`opensk::api::persist::keys`), but for two of them:
+//! Entries are numbered and encoded as opensk does (`opensk::api::persist::keys`), but for the last two of these. The
+//! first three are there from the first U2F registration on, and outlive a reset:
 //!
 //! | number | value |
 //! |---|---|
+//! | 1, U2F attestation key | P-256 private key, 32 bytes |
+//! | 2, U2F attestation certificate | X.509, DER |
+//! | 4, kind of attestation | 1 |
 //! | 2045, PIN | length of the PIN in code points (1 byte), IV (16 bytes), AES-256-CBC of LEFT(SHA-256(PIN), 16) under the sealing key (16 bytes) |
 //! | 2047, signature counter | 4 bytes, big-endian |
 //!
@@ -33,7 +37,7 @@ use opensk::{
             sha256::Sha256,
             software_crypto::{SoftwareAes256, SoftwareSha256},
         },
-        persist::{AAGUID_LENGTH, Persist, PersistIter, keys},
+        persist::{AAGUID_LENGTH, AttestationId, Persist, PersistIter, keys},
     },
     ctap::{
         PIN_AUTH_LENGTH,
@@ -44,6 +48,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error,
+    attestation::Attestation,
     directory::{Directory, MAX_STATE_LENGTH},
     messages,
 };
@@ -57,6 +62,8 @@ const VERSION: u16 = 1;
 const SEALING_KEY_LENGTH: usize = 32;
 const CHECKSUM_LENGTH: usize = 32;
 const IV_LENGTH: usize = 16;
+/// `AttestationId::Batch` of opensk.
+const BATCH_ATTESTATION: u8 = 1;
 const FIRST_SIGNATURE_COUNTER: u32 = 1;
 
 /// An entry's value: wiped on drop.
@@ -126,6 +133,30 @@ impl Store {
             path: self.directory.state_path(),
         })?;
         self.directory.replace_state(&state)
+    }
+
+    /// Whether U2F registrations can be signed.
+    pub(crate) fn has_attestation(&self) -> bool {
+        matches!(self.get_attestation(AttestationId::Batch), Ok(Some(_)))
+    }
+
+    /// Stores key and certificate of U2F at once.
+    ///
+    /// # Errors
+    /// Those of every change.
+    pub(crate) fn write_attestation(&mut self, attestation: &Attestation) -> CtapResult<()> {
+        let kind = [BATCH_ATTESTATION];
+        self.change(vec![
+            (
+                entry_number(keys::ATTESTATION_PRIVATE_KEY)?,
+                Some(Value::from(attestation.private_key.as_slice())),
+            ),
+            (
+                entry_number(keys::ATTESTATION_CERTIFICATE)?,
+                Some(Value::from(attestation.certificate.as_slice())),
+            ),
+            (entry_number(keys::ATTESTATION_ID)?, Some(Value::from(&kind[..]))),
+        ])
     }
 
     fn value(&self, number: usize) -> Option<&[u8]> {

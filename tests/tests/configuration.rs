@@ -29,29 +29,22 @@ fn assert_refused(relation: &str, value: &str, cause: &str) {
 }
 
 #[test]
-fn the_one_policy_and_the_defaults_may_be_spelt_out() {
-    let builder = builder()
-        .kdc_relation("fido_policy", "enrolled")
-        .kdc_relation("fido_challenge", "encrypted")
-        .kdc_relation("fido_uv", "preferred")
-        .kdc_relation("fido_self_enrol", "no")
-        .kdc_relation("fido_indicator", "one")
-        .kdc_relation("fido_indicator", "two");
-    builder.start().unwrap();
-}
-
-#[test]
-fn a_policy_of_a_later_version() {
-    assert_refused(
-        "fido_policy",
-        "permissive",
-        "fido_policy value is not supported by this version",
-    );
-    assert_refused(
-        "fido_policy",
-        "required",
-        "fido_policy value is not supported by this version",
-    );
+fn every_relation_that_this_version_serves() {
+    let relations = [
+        ("fido_policy", "required"),
+        ("fido_exempt", "host/* *$"),
+        ("fido_exempt", "K/M*"),
+        ("fido_challenge", "encrypted"),
+        ("fido_uv", "discouraged"),
+        ("fido_self_enrol", "password"),
+        ("fido_algorithms", "EdDSA ES256"),
+        ("fido_enrol_url", "https://keys.example.com/"),
+        ("fido_indicator", "one"),
+        ("fido_indicator", "two"),
+        ("fido_uv_indicator", "three"),
+    ];
+    let add = |builder: RealmBuilder, (relation, value)| builder.kdc_relation(relation, value);
+    relations.into_iter().fold(builder(), add).start().unwrap();
 }
 
 #[test]
@@ -80,19 +73,43 @@ fn a_value_that_this_version_does_not_serve() {
         "clear",
         "this version serves only \"encrypted\"",
     );
-    assert_refused("fido_uv", "required", "this version serves only \"preferred\"");
-    assert_refused("fido_self_enrol", "password", "this version serves only \"no\"");
+    assert_refused(
+        "fido_self_enrol",
+        "invited",
+        "fido_self_enrol value is not supported by this version",
+    );
+}
+
+#[test]
+fn a_value_that_is_none() {
+    assert_refused("fido_uv", "always", "unknown fido_uv value");
+    assert_refused("fido_self_enrol", "yes", "unknown fido_self_enrol value");
+    assert_refused("fido_challenge", "", "this version serves only \"encrypted\"");
+    assert_refused(
+        "fido_enrol_url",
+        "http://keys.example.com/",
+        "a page begins with https:// and has no spaces",
+    );
+    assert_refused(
+        "fido_exempt",
+        "ho?t",
+        "malformed pattern: only * is special, and names have no realm here",
+    );
+    assert_refused("fido_uv_indicator", "", "an indicator is a word");
+}
+
+#[test]
+fn algorithms_that_are_not_allowed_or_none() {
+    assert_refused("fido_algorithms", "ES256 ES512", "ES512 is never allowed");
+    assert_refused("fido_algorithms", "Ed448", "Ed448 is never allowed");
+    assert_refused("fido_algorithms", "ES256 PS256", "unknown algorithm name");
+    assert_refused("fido_algorithms", "ES256 ES256", "algorithm named twice");
+    assert_refused("fido_algorithms", "", "no algorithm named");
 }
 
 #[test]
 fn a_relation_that_this_version_does_not_serve() {
-    for relation in [
-        "fido_exempt",
-        "fido_algorithms",
-        "fido_counter",
-        "fido_enrol_url",
-        "fido_uv_indicator",
-    ] {
+    for relation in ["fido_counter", "fido_state_dir", "fido_max_life", "fido_aaguids"] {
         assert_refused(relation, "x", "this version does not serve this relation");
     }
 }

@@ -3,10 +3,7 @@
 use std::time::{Duration, Instant};
 
 use krb5_fido_keys::{Device, DeviceInfo, DeviceSpec, Error, discover};
-use krb5_fido_protocol::{
-    fido::factor::UserVerification,
-    helper::{Assert, Failure},
-};
+use krb5_fido_protocol::{fido::factor::UserVerification, helper::Failure};
 
 use crate::{
     failure::explain,
@@ -48,9 +45,16 @@ pub(crate) struct Found<'a> {
     pub(crate) uv: UserVerification,
 }
 
+/// Whether there is a key to ask, which is left alone.
+pub(crate) fn is_attached(devices: &[String]) -> Result<bool, Failure> {
+    let specs = parse_devices(devices)?;
+    let found = discover(&specs).map_err(|_| Failure::Internal)?;
+    Ok(!found.is_empty())
+}
+
 /// The values of `fido_device`; `auto` if there are none.
-pub(crate) fn parse_devices(request: &Assert) -> Result<Vec<DeviceSpec>, Failure> {
-    if request.devices.is_empty() {
+pub(crate) fn parse_devices(devices: &[String]) -> Result<Vec<DeviceSpec>, Failure> {
+    if devices.is_empty() {
         return Ok(vec![DeviceSpec::Auto]);
     }
     let parse = |value: &String| {
@@ -59,7 +63,7 @@ pub(crate) fn parse_devices(request: &Assert) -> Result<Vec<DeviceSpec>, Failure
             value: value.clone(),
         })
     };
-    request.devices.iter().map(parse).collect()
+    devices.iter().map(parse).collect()
 }
 
 /// The first key that holds one of the credentials. When none does, the failure of the key that came closest.

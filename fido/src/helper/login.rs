@@ -27,8 +27,8 @@ pub(crate) enum Plan {
 }
 
 pub(crate) fn sign_in(request: &Assert, link: &Link) -> Result<FidoAssertion, Stop> {
-    let specs = parse_devices(request)?;
-    let parties = accept_parties(request)?;
+    let specs = parse_devices(&request.devices)?;
+    let parties = accept_parties(request, link)?;
     let mut deadline = Deadline::after(Duration::from_secs(request.timeout_seconds.into()));
     let mut found = find_key(&specs, &parties, &deadline, link)?;
     let mut plan = plan_verification(found.uv, found.device.capabilities(), &found.product)?;

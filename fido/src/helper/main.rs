@@ -1,8 +1,9 @@
 //! krb5-fido-helper: signs with a security key for the Kerberos client module.
 //!
 //! The module starts it with one end of a socket pair as file descriptor 3 and sends one
-//! [`Assert`](krb5_fido_protocol::helper::Assert); the helper asks for a PIN and announces the touch on the same socket, and
-//! ends with an assertion or a failure. It keeps nothing, prints nothing, and ends when its socket closes.
+//! [`Assert`](krb5_fido_protocol::helper::Assert); the helper names the parties that it skips, asks for a PIN and announces
+//! the touch on the same socket, and ends with an assertion or a failure. Or the module sends one [`Message::Probe`], and the
+//! helper ends with its answer. It keeps nothing, prints nothing, and ends when its socket closes.
 
 #![forbid(unsafe_code)]
 
@@ -41,12 +42,15 @@ fn main() -> ExitCode {
 /// Answers the one request. Whatever ends the link overrides what became of the request.
 fn serve(link: &Link) -> ExitCode {
     let outcome = match link.receive() {
-        Ok(Message::Assert(request)) => login::sign_in(&request, link),
+        Ok(Message::Assert(request)) => login::sign_in(&request, link).map(Message::Assertion),
+        Ok(Message::Probe(devices)) => key::is_attached(&devices)
+            .map(Message::Attached)
+            .map_err(Stop::Failed),
         Ok(_) => Err(Stop::Failed(Failure::Internal)),
         Err(end) => Err(Stop::Ended(end)),
     };
     let last = match (outcome, link.end()) {
-        (Ok(assertion), _) => Message::Assertion(assertion),
+        (Ok(answer), _) => answer,
         (Err(Stop::Ended(end)), _) | (Err(Stop::Failed(_)), Some(end)) => match end {
             End::Closed => return ExitCode::SUCCESS,
             End::Interrupted => Message::Failed(Failure::Cancelled),

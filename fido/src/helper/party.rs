@@ -7,8 +7,10 @@ use krb5_fido_protocol::{
         factor::{CredentialRef, RelyingParty},
         rp_id::RpIdRules,
     },
-    helper::{Assert, Failure},
+    helper::{Assert, Failure, Message},
 };
+
+use crate::link::{Link, Stop};
 
 /// A relying party that passed the rules, and what gets signed for it.
 pub(crate) struct Party<'a> {
@@ -44,17 +46,18 @@ impl<'a> Party<'a> {
     }
 }
 
-/// The parties that this client signs for, in the KDC's order; at least one.
-pub(crate) fn accept_parties(request: &Assert) -> Result<Vec<Party<'_>>, Failure> {
+/// The parties that this client signs for, in the KDC's order; at least one. The module is told of the others.
+pub(crate) fn accept_parties<'a>(request: &'a Assert, link: &Link) -> Result<Vec<Party<'a>>, Stop> {
     let rules = rules(request)?;
-    let accepted: Vec<Party<'_>> = request
-        .parties
-        .iter()
-        .filter(|party| rules.accepts(&party.rp_id).is_some())
-        .map(|party| Party::new(request, party))
-        .collect::<Result<_, _>>()?;
+    let mut accepted = Vec::new();
+    for party in &request.parties {
+        match rules.accepts(&party.rp_id) {
+            Some(_) => accepted.push(Party::new(request, party)?),
+            None => link.send(&Message::Skipped(party.rp_id.clone()))?,
+        }
+    }
     if accepted.is_empty() {
-        return Err(Failure::NoAcceptedRelyingParty);
+        return Err(Failure::NoAcceptedRelyingParty.into());
     }
     Ok(accepted)
 }

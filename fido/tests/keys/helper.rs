@@ -432,24 +432,31 @@ fn signs_for_accepted_parties_only() {
         let mut request = touch_only(&key);
         request.rp_id = configured.map(str::to_owned);
         request.parties[0].rp_id = rp_id.to_owned();
-        assert_eq!(fail(&request), Failure::NoAcceptedRelyingParty, "{rp_id}");
+        let mut helper = Helper::asked(&request);
+        assert_eq!(helper.expect_skipped(), rp_id);
+        assert_eq!(
+            helper.expect_failure(),
+            Failure::NoAcceptedRelyingParty,
+            "{rp_id}"
+        );
         assert_eq!(key.connections(), 0, "{rp_id}");
     }
 }
 
 #[test]
-fn skips_parties_that_are_not_accepted() {
+fn skips_parties_that_are_not_accepted_and_says_so_first() {
     let key = signing_key();
     let mut request = touch_only(&key);
     let accepted = request.parties[0].clone();
-    request.parties.insert(
-        0,
-        RelyingParty {
-            rp_id: "example.com".to_owned(),
-            ..accepted
-        },
-    );
+    let other = |rp_id: &str| RelyingParty {
+        rp_id: rp_id.to_owned(),
+        ..accepted.clone()
+    };
+    request.parties.insert(0, other("example.com"));
+    request.parties.push(other("evil\u{1b}\n"));
     let mut helper = Helper::asked(&request);
+    assert_eq!(helper.expect_skipped(), "example.com");
+    assert_eq!(helper.expect_skipped(), "evil\u{1b}\n");
     helper.expect_touch();
     helper.expect_assertion();
     for request in key.requests(GET_ASSERTION) {
@@ -467,7 +474,9 @@ fn reads_the_configured_suffix_list() {
     request.rp_id = None;
     request.realm = "LAB.KRBTEST.COM".to_owned();
     request.public_suffix_list = Some(list.to_str().unwrap().to_owned());
-    assert_eq!(fail(&request), Failure::NoAcceptedRelyingParty);
+    let mut refused = Helper::asked(&request);
+    assert_eq!(refused.expect_skipped(), RP_ID);
+    assert_eq!(refused.expect_failure(), Failure::NoAcceptedRelyingParty);
     request.parties[0].rp_id = "lab.krbtest.com".to_owned();
     let mut helper = Helper::asked(&request);
     helper.expect_touch();

@@ -53,6 +53,14 @@ fn before_the_request() {
 }
 
 #[test]
+fn by_a_probe_where_a_pin_is_wanted() {
+    let key = pin_key();
+    let mut helper = helper_wanting_pin(&key);
+    helper.send(&Message::Probe(Vec::new()));
+    assert_eq!(helper.expect_failure(), Failure::Internal);
+}
+
+#[test]
 fn in_the_middle_of_a_frame() {
     let request = request("none", &[ID], UserVerification::Preferred);
     let frame = encode(&Message::Assert(Box::new(request))).unwrap();
@@ -111,7 +119,7 @@ fn by_frames_that_are_none() {
         &b"\x00\x00\x00\x00"[..],
         b"\x00\x00\x00\x01\xff",
         b"\x00\x00\x00\x08\xa3\x00\x02\x01\x04\x02\x61K",
-        b"\x00\x00\x00\x08\xa3\x00\x01\x01\x09\x02\x61K",
+        b"\x00\x00\x00\x08\xa3\x00\x01\x01\x0a\x02\x61K",
         b"GET / HTTP/1.0\r\n\r\n",
         &oversize,
     ] {
@@ -127,6 +135,8 @@ fn by_a_first_message_that_asks_nothing() {
         Message::TouchNow("key".to_owned()),
         Message::Failed(Failure::NoKey),
         Message::Pin(b"1234"[..].into()),
+        Message::Attached(true),
+        Message::Skipped("example.com".to_owned()),
     ] {
         let mut helper = Helper::start();
         helper.send(&message);

@@ -9,6 +9,7 @@
 
 mod helper;
 mod helper_ends;
+mod helper_probe;
 mod software_key;
 mod support;
 mod wrapper;

@@ -312,13 +312,16 @@ pub enum UserVerification {
 }
 
 impl UserVerification {
-    /// Reads the word that records and configuration use; `None` for any other.
-    pub fn parse(word: &str) -> Option<Self> {
+    /// Reads the word that records, `fido_uv` and the string attribute `fido_uv` use.
+    ///
+    /// # Errors
+    /// [`Error::UnknownUserVerification`].
+    pub fn parse(word: &str) -> Result<Self, Error> {
         match word {
-            "discouraged" => Some(Self::Discouraged),
-            "preferred" => Some(Self::Preferred),
-            "required" => Some(Self::Required),
-            _ => None,
+            "discouraged" => Ok(Self::Discouraged),
+            "preferred" => Ok(Self::Preferred),
+            "required" => Ok(Self::Required),
+            _ => Err(Error::UnknownUserVerification),
         }
     }
 

@@ -1,9 +1,14 @@
-//! Who is offered which second factor.
+//! Who must use a key, and who is offered which second factor.
 //!
-//! A principal is *enrolled* if it has any `fido:` attribute, readable or not: losing, disabling or garbling a record
-//! never turns into "password is enough".
+//! Three inputs: the [`Settings`] of the realm; the [`Enrolment`] of the principal, which is what its string attributes
+//! say; and the request. [`decide`] answers the SPAKE module, [`requires_factor`] the policy module, both from the same
+//! rule: whether the password alone is enough.
 
-use core::{fmt, str};
+mod enrolment;
+mod exemptions;
+
+pub use enrolment::{Enrolment, Garbled};
+pub use exemptions::Exemptions;
 
 use time::UtcDateTime;
 
@@ -15,138 +20,103 @@ use super::{
 };
 use crate::{
     Error,
-    registry::{
-        ATTRIBUTE_INDICATOR, ATTRIBUTE_POLICY, ATTRIBUTE_PREFIX, ATTRIBUTE_USER_VERIFICATION, FIDO_NONCE_LEN,
-    },
+    registry::{FIDO_NONCE_LEN, KADMIN_PREFIX, WELLKNOWN_PREFIX},
 };
-
-/// How much of the name of an unreadable attribute is shown, in bytes: as much as `fido:` and a label may take.
-const SHOWN_NAME_MAX: usize = 37;
-
-/// The realm's user verification, which a record can only make stricter.
-const USER_VERIFICATION: UserVerification = UserVerification::Preferred;
 
 /// Who must use a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Policy {
+    /// Nobody: a key, or the password alone.
+    Permissive,
     /// Whoever has one.
     #[default]
     Enrolled,
+    /// Everybody.
+    Required,
 }
 
 impl Policy {
-    /// Reads a value of `fido_policy`.
+    /// Reads a value of `fido_policy`, of the realm or of a principal.
     ///
     /// # Errors
-    /// [`Error::UnsupportedPolicy`] for `permissive` and `required`, [`Error::UnknownPolicy`] for anything else.
+    /// [`Error::UnknownPolicy`].
     pub fn parse(word: &str) -> Result<Self, Error> {
         match word {
+            "permissive" => Ok(Self::Permissive),
             "enrolled" => Ok(Self::Enrolled),
-            "permissive" | "required" => Err(Error::UnsupportedPolicy),
+            "required" => Ok(Self::Required),
             _ => Err(Error::UnknownPolicy),
         }
     }
 }
 
-/// What the string attributes of a principal say about second factors.
-#[derive(Clone, Debug, Default)]
-pub struct Enrolment {
-    credentials: Vec<(Label, CredentialRecord)>,
-    garbled: Vec<Garbled>,
-    refusal: Option<Error>,
+/// Who may enrol the first key by himself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SelfEnrol {
+    /// Nobody.
+    #[default]
+    No,
+    /// Whoever has the password.
+    Password,
 }
 
-/// A `fido:` attribute that cannot be read.
+impl SelfEnrol {
+    /// Reads a value of `fido_self_enrol`.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedSelfEnrolment`] for `invited`, [`Error::UnknownSelfEnrolment`] for any other word.
+    pub fn parse(word: &str) -> Result<Self, Error> {
+        match word {
+            "no" => Ok(Self::No),
+            "password" => Ok(Self::Password),
+            "invited" => Err(Error::UnsupportedSelfEnrolment),
+            _ => Err(Error::UnknownSelfEnrolment),
+        }
+    }
+}
+
+/// What a realm demands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Garbled {
-    /// The name of the attribute, as it is in the KDB entry.
-    pub attribute: Vec<u8>,
-    /// What is wrong with its label or its record.
-    pub error: Error,
+pub struct Settings {
+    /// `fido_policy`.
+    pub policy: Policy,
+    /// `fido_exempt`.
+    pub exempt: Exemptions,
+    /// `fido_uv`.
+    pub uv: UserVerification,
+    /// `fido_algorithms`.
+    pub algorithms: Vec<Algorithm>,
+    /// `fido_self_enrol`.
+    pub self_enrol: SelfEnrol,
 }
 
-impl Enrolment {
-    /// Reads all string attributes of a KDB entry, names and values. They may be any bytes: an attribute that is not
-    /// UTF-8 must not be left out by the caller.
-    pub fn from_attributes<N: AsRef<[u8]>, V: AsRef<[u8]>>(
-        attributes: impl IntoIterator<Item = (N, V)>,
-    ) -> Self {
-        let mut enrolment = Self::default();
-        for (name, value) in attributes {
-            enrolment.read_attribute(name.as_ref(), value.as_ref());
-        }
-        enrolment
-    }
-
-    fn read_attribute(&mut self, name: &[u8], value: &[u8]) {
-        if name.starts_with(ATTRIBUTE_PREFIX.as_bytes()) {
-            match parse_credential(name, value) {
-                Ok(credential) => self.credentials.push(credential),
-                Err(error) => self.garbled.push(Garbled {
-                    attribute: name.to_vec(),
-                    error,
-                }),
-            }
-        } else if let Err(error) = check_override(name, value) {
-            self.refusal.get_or_insert(error);
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            exempt: Exemptions::default(),
+            uv: UserVerification::Preferred,
+            algorithms: Algorithm::ALL.to_vec(),
+            self_enrol: SelfEnrol::default(),
         }
     }
-
-    /// Whether there is any `fido:` attribute.
-    pub const fn is_enrolled(&self) -> bool {
-        !self.credentials.is_empty() || !self.garbled.is_empty()
-    }
-
-    /// The setting of the principal that cannot be followed, if there is one: then there is no ticket.
-    pub const fn refusal(&self) -> Option<Error> {
-        self.refusal
-    }
-
-    /// The credentials whose records can be read, usable or not.
-    pub fn credentials(&self) -> &[(Label, CredentialRecord)] {
-        &self.credentials
-    }
-
-    /// The `fido:` attributes that cannot be read.
-    pub fn garbled(&self) -> &[Garbled] {
-        &self.garbled
-    }
 }
 
-fn parse_credential(name: &[u8], value: &[u8]) -> Result<(Label, CredentialRecord), Error> {
-    let name = str::from_utf8(name).map_err(|_| Error::MalformedLabel)?;
-    let value = str::from_utf8(value).map_err(|_| Error::RecordNotObject)?;
-    Ok((
-        Label::parse_attribute_name(name)?,
-        CredentialRecord::parse(value)?,
-    ))
-}
-
-/// Refuses what a principal's own settings demand and this version does not do.
-fn check_override(name: &[u8], value: &[u8]) -> Result<(), Error> {
-    let word = str::from_utf8(value).unwrap_or_default();
-    if name == ATTRIBUTE_POLICY.as_bytes() {
-        Policy::parse(word).map(|_| ())
-    } else if name == ATTRIBUTE_USER_VERIFICATION.as_bytes() {
-        match UserVerification::parse(word) {
-            Some(USER_VERIFICATION) => Ok(()),
-            Some(_) => Err(Error::UnsupportedUserVerification),
-            None => Err(Error::UnknownUserVerification),
-        }
-    } else if name == ATTRIBUTE_INDICATOR.as_bytes() {
-        Err(Error::UnsupportedIndicator)
-    } else {
-        Ok(())
-    }
-}
-
-impl fmt::Display for Garbled {
-    /// The name, escaped and cut to the length of a proper one, and what is wrong.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.attribute.get(..SHOWN_NAME_MAX).unwrap_or(&self.attribute);
-        write!(formatter, "{}: {}", shown.escape_ascii(), self.error)
-    }
+/// Whom and what is decided about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// What the realm demands.
+    pub settings: &'a Settings,
+    /// What the string attributes of the principal say.
+    pub enrolment: &'a Enrolment,
+    /// The name of the KDB entry without realm, see [`without_realm`].
+    pub name: &'a [u8],
+    /// Whether the service asked for is an administration service, see [`is_kadmin`].
+    pub for_kadmin: bool,
+    /// That flag of the KDB entry.
+    pub requires_hwauth: bool,
+    /// The KDC's time.
+    pub now: UtcDateTime,
 }
 
 /// What the KDC does with a principal.
@@ -155,47 +125,92 @@ pub enum Decision<'a> {
     /// SF-NONE: the password is enough.
     OfferNone,
     /// SF-FIDO, then a challenge for these credentials, at least one.
-    OfferFido(Vec<&'a (Label, CredentialRecord)>),
+    OfferFido(Vec<Usable<'a>>),
+    /// SF-FIDO and SF-NONE. SF-FIDO is followed by a challenge for these credentials or, if there is none, by the notice
+    /// noneUsable.
+    OfferFidoOrNone(Vec<Usable<'a>>),
     /// SF-FIDO, then this notice instead of a challenge.
     OfferFidoThenNotice(NoticeCode),
-    /// An error: a setting of the principal cannot be followed.
+    /// An error: a setting of the principal cannot be read.
     Refuse(Error),
 }
 
-/// Decides what a principal is offered. `requires_hwauth` is that flag of the KDB entry: such an entry is never offered
-/// SF-NONE, because libkrb5 would repeat the exchange.
-pub fn decide<'a>(
-    policy: Policy,
-    enrolment: &'a Enrolment,
-    requires_hwauth: bool,
-    now: UtcDateTime,
-    algorithms: &[Algorithm],
-) -> Decision<'a> {
-    if let Some(error) = enrolment.refusal {
-        return Decision::Refuse(error);
-    }
-    if !enrolment.is_enrolled() {
-        return match policy {
-            Policy::Enrolled if requires_hwauth => Decision::OfferFidoThenNotice(NoticeCode::EnrolRequired),
-            Policy::Enrolled => Decision::OfferNone,
-        };
-    }
-    let is_usable = |(_, record): &&(Label, CredentialRecord)| record.usable(now, algorithms).is_ok();
-    let usable: Vec<_> = enrolment.credentials.iter().filter(is_usable).collect();
-    if usable.is_empty() {
-        return Decision::OfferFidoThenNotice(NoticeCode::NoneUsable);
-    }
-    Decision::OfferFido(usable)
+/// A credential that may be used now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usable<'a> {
+    /// Its label.
+    pub label: &'a Label,
+    /// Its record.
+    pub record: &'a CredentialRecord,
+    /// What it must do to verify its user, all told.
+    pub uv: UserVerification,
 }
 
-/// The challenge for `usable` credentials, by relying party in the order in which they first appear. User verification
-/// is preferred, and as strict as the record has it if that is stricter.
-pub fn build_challenge(nonce: [u8; FIDO_NONCE_LEN], usable: &[&(Label, CredentialRecord)]) -> FidoChallenge {
+/// Decides what a principal is offered.
+pub fn decide<'a>(subject: &Subject<'a>) -> Decision<'a> {
+    let needs_key = match requires_factor(subject) {
+        Ok(needs_key) => needs_key,
+        Err(cause) => return Decision::Refuse(cause),
+    };
+    // Never SF-NONE: the KDC would ask for a hardware factor, and libkrb5 repeat the exchange five times.
+    let needs_key = needs_key || subject.requires_hwauth;
+    let is_enrolled = subject.enrolment.is_enrolled();
+    let usable = find_usable(subject);
+    match (needs_key, is_enrolled) {
+        (false, false) => Decision::OfferNone,
+        (false, true) => Decision::OfferFidoOrNone(usable),
+        (true, false) => Decision::OfferFidoThenNotice(NoticeCode::EnrolRequired),
+        (true, true) if usable.is_empty() => Decision::OfferFidoThenNotice(NoticeCode::NoneUsable),
+        (true, true) => Decision::OfferFido(usable),
+    }
+}
+
+/// Whether a ticket may be issued only after a verified factor. The hardware flag of the KDB entry is not asked for: the
+/// KDC itself sees to that.
+///
+/// # Errors
+/// The cause for which a setting of the principal cannot be read: no ticket then.
+pub fn requires_factor(subject: &Subject<'_>) -> Result<bool, Error> {
+    let is_enrolled = subject.enrolment.is_enrolled();
+    Ok(match subject.enrolment.policy(subject.settings)? {
+        Policy::Permissive => subject.for_kadmin && is_enrolled,
+        Policy::Required if !is_left_alone(subject) => !may_enrol(subject),
+        Policy::Enrolled | Policy::Required => is_enrolled,
+    })
+}
+
+/// Whether `required` does not reach the principal.
+fn is_left_alone(subject: &Subject<'_>) -> bool {
+    subject.name.starts_with(WELLKNOWN_PREFIX.as_bytes()) || subject.settings.exempt.contain(subject.name)
+}
+
+/// Whether the request is one for enrolling the first key by password.
+fn may_enrol(subject: &Subject<'_>) -> bool {
+    let may_by_password = match subject.settings.self_enrol {
+        SelfEnrol::No => false,
+        SelfEnrol::Password => !subject.enrolment.is_enrolled(),
+    };
+    subject.for_kadmin && may_by_password
+}
+
+fn find_usable<'a>(subject: &Subject<'a>) -> Vec<Usable<'a>> {
+    let required = subject.enrolment.requirements(subject.settings, subject.now);
+    let credentials = subject.enrolment.credentials().iter();
+    credentials
+        .filter_map(|(label, record)| {
+            let uv = record.check_usable(&required).ok()?;
+            Some(Usable { label, record, uv })
+        })
+        .collect()
+}
+
+/// The challenge for `usable` credentials, at least one, by relying party in the order in which they first appear.
+pub fn build_challenge(nonce: [u8; FIDO_NONCE_LEN], usable: &[Usable<'_>]) -> FidoChallenge {
     let mut parties: Vec<RelyingParty> = Vec::new();
-    for (_, record) in usable {
+    for Usable { record, uv, .. } in usable {
         let credential = CredentialRef {
             id: record.id().to_vec(),
-            uv: record.uv().unwrap_or(USER_VERIFICATION).max(USER_VERIFICATION),
+            uv: *uv,
         };
         match parties.iter_mut().find(|party| party.rp_id == record.rp_id()) {
             Some(party) => party.credentials.push(credential),
@@ -212,197 +227,22 @@ pub fn build_challenge(nonce: [u8; FIDO_NONCE_LEN], usable: &[&(Label, Credentia
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fido::record::tests::{NOW, record_json};
-    use serde_json::{Value, json};
-
-    const ES256: &[Algorithm] = &[Algorithm::Es256];
-
-    fn record(more: Value) -> String {
-        record_json("r.org", &[1], &more)
-    }
-
-    fn enrolment(attributes: &[(&str, &str)]) -> Enrolment {
-        Enrolment::from_attributes(attributes.iter().copied())
-    }
-
-    fn decide_now(enrolment: &Enrolment) -> Decision<'_> {
-        decide(Policy::Enrolled, enrolment, false, NOW, ES256)
-    }
-
-    fn decide_hwauth(enrolment: &Enrolment) -> Decision<'_> {
-        decide(Policy::Enrolled, enrolment, true, NOW, ES256)
-    }
-
-    #[test]
-    fn policy_words() {
-        assert_eq!(Policy::parse("enrolled"), Ok(Policy::Enrolled));
-        for word in ["permissive", "required"] {
-            assert_eq!(Policy::parse(word), Err(Error::UnsupportedPolicy));
-        }
-        for word in ["", "Enrolled", "enrolled ", "off"] {
-            assert_eq!(Policy::parse(word), Err(Error::UnknownPolicy));
-        }
-    }
-
-    #[test]
-    fn not_enrolled() {
-        let none = enrolment(&[
-            ("session_enctypes", "aes256-cts"),
-            ("fidox", "1"),
-            ("FIDO:key1", "{}"),
-        ]);
-        assert!(!none.is_enrolled());
-        assert_eq!(decide_now(&none), Decision::OfferNone);
-        assert_eq!(
-            decide_hwauth(&none),
-            Decision::OfferFidoThenNotice(NoticeCode::EnrolRequired)
-        );
-    }
-
-    #[test]
-    fn enrolled_with_usable_credentials() {
-        let good = record(json!({}));
-        let disabled = record(json!({"disabled": true}));
-        let enrolment = enrolment(&[("fido:a", &good), ("fido:b", &disabled), ("fido:c", "garbled")]);
-        for decision in [decide_now(&enrolment), decide_hwauth(&enrolment)] {
-            assert_eq!(decision, Decision::OfferFido(vec![&enrolment.credentials()[0]]));
-        }
-        assert_eq!(enrolment.credentials().len(), 2);
-    }
-
-    #[test]
-    fn enrolled_without_usable_credential() {
-        let unusable = [
-            json!({"disabled": true}),
-            json!({"not_after": "2001-01-01T00:00:00Z"}),
-            json!({"fmt": "fido-u2f", "uv": "required"}),
-        ];
-        for more in unusable {
-            let record = record(more);
-            let enrolment = enrolment(&[("fido:a", &record)]);
-            for decision in [decide_now(&enrolment), decide_hwauth(&enrolment)] {
-                assert_eq!(decision, Decision::OfferFidoThenNotice(NoticeCode::NoneUsable));
-            }
-        }
-        let good = record(json!({}));
-        let enrolment = enrolment(&[("fido:a", &good)]);
-        let without_algorithms = decide(Policy::Enrolled, &enrolment, false, NOW, &[]);
-        assert_eq!(
-            without_algorithms,
-            Decision::OfferFidoThenNotice(NoticeCode::NoneUsable)
-        );
-    }
-
-    #[test]
-    fn garbled_attributes_still_mean_enrolled() {
-        let good = record(json!({}));
-        for (name, value, error) in [
-            ("fido:a", "", Error::RecordNotObject),
-            ("fido:a", "{}", Error::RecordMemberMissing("v")),
-            ("fido:a", r#"{"v":2}"#, Error::UnsupportedRecordVersion),
-            ("fido:", good.as_str(), Error::MalformedLabel),
-            ("fido:a b", good.as_str(), Error::MalformedLabel),
-        ] {
-            let enrolment = enrolment(&[(name, value)]);
-            assert!(enrolment.is_enrolled() && enrolment.credentials().is_empty());
-            assert_eq!(enrolment.garbled()[0].error, error);
-            assert_eq!(
-                decide_now(&enrolment),
-                Decision::OfferFidoThenNotice(NoticeCode::NoneUsable)
-            );
-        }
-    }
-
-    #[test]
-    fn attributes_that_are_not_utf8() {
-        let bad_value = Enrolment::from_attributes([(&b"fido:a"[..], &b"\xff"[..])]);
-        assert_eq!(bad_value.garbled()[0].error, Error::RecordNotObject);
-        let bad_label = Enrolment::from_attributes([(&b"fido:\xff"[..], &b"{}"[..])]);
-        assert_eq!(bad_label.garbled()[0].error, Error::MalformedLabel);
-        let bad_policy = Enrolment::from_attributes([(&b"fido_policy"[..], &b"\xff"[..])]);
-        assert_eq!(decide_now(&bad_policy), Decision::Refuse(Error::UnknownPolicy));
-    }
-
-    #[test]
-    fn garbled_attributes_are_shown_escaped_and_cut() {
-        let name = format!("fido:\n\u{1b}{}", "x".repeat(1000));
-        let enrolment = enrolment(&[(&name, "{}")]);
-        assert_eq!(
-            enrolment.garbled()[0].to_string(),
-            format!("fido:\\n\\x1b{}: malformed credential label", "x".repeat(30))
-        );
-    }
-
-    #[test]
-    fn overrides_that_change_nothing() {
-        let none = enrolment(&[("fido_policy", "enrolled"), ("fido_uv", "preferred")]);
-        assert_eq!(decide_now(&none), Decision::OfferNone);
-    }
-
-    #[test]
-    fn other_overrides_refuse() {
-        let good = record(json!({}));
-        for (name, value, error) in [
-            ("fido_policy", "permissive", Error::UnsupportedPolicy),
-            ("fido_policy", "required", Error::UnsupportedPolicy),
-            ("fido_policy", "", Error::UnknownPolicy),
-            ("fido_uv", "required", Error::UnsupportedUserVerification),
-            ("fido_uv", "discouraged", Error::UnsupportedUserVerification),
-            ("fido_uv", "always", Error::UnknownUserVerification),
-            ("fido_indicator", "fido", Error::UnsupportedIndicator),
-            ("fido_indicator", "", Error::UnsupportedIndicator),
-        ] {
-            let not_enrolled = enrolment(&[(name, value)]);
-            assert_eq!(
-                decide_now(&not_enrolled),
-                Decision::Refuse(error),
-                "{name} {value}"
-            );
-            let enrolled = enrolment(&[("fido:a", &good), (name, value)]);
-            assert_eq!(
-                decide_hwauth(&enrolled),
-                Decision::Refuse(error),
-                "{name} {value}"
-            );
-        }
-    }
-
-    #[test]
-    fn challenge_groups_by_relying_party() {
-        let records = [
-            record_json("r.org", &[1], &json!({})),
-            record_json("krb5realm:R.ORG", &[2], &json!({"uv": "discouraged"})),
-            record_json("r.org", &[3], &json!({"uv": "required"})),
-        ];
-        let enrolment = enrolment(&[
-            ("fido:a", &records[0]),
-            ("fido:b", &records[1]),
-            ("fido:c", &records[2]),
-        ]);
-        let Decision::OfferFido(usable) = decide_now(&enrolment) else {
-            panic!("three usable credentials");
-        };
-        let credential = |id, uv| CredentialRef { id: vec![id], uv };
-        let expected = FidoChallenge {
-            nonce: [8; 32],
-            parties: vec![
-                RelyingParty {
-                    rp_id: "r.org".to_owned(),
-                    credentials: vec![
-                        credential(1, UserVerification::Preferred),
-                        credential(3, UserVerification::Required),
-                    ],
-                },
-                RelyingParty {
-                    rp_id: "krb5realm:R.ORG".to_owned(),
-                    credentials: vec![credential(2, UserVerification::Preferred)],
-                },
-            ],
-            facets_url: None,
-        };
-        assert_eq!(build_challenge([8; 32], &usable), expected);
-    }
+/// What stands before the realm in a name as krb5_unparse_name writes it: up to the first `@` that is not quoted.
+pub fn without_realm(unparsed: &[u8]) -> &[u8] {
+    let mut is_quoted = false;
+    let is_separator = |byte: &u8| {
+        let was_quoted = is_quoted;
+        is_quoted = *byte == b'\\' && !was_quoted;
+        *byte == b'@' && !was_quoted
+    };
+    let end = unparsed.iter().position(is_separator);
+    end.and_then(|end| unparsed.get(..end)).unwrap_or(unparsed)
 }
+
+/// Whether a name, with or without realm, is that of an administration service, `kadmin/*`.
+pub fn is_kadmin(name: &[u8]) -> bool {
+    name.starts_with(KADMIN_PREFIX.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,17 @@ use crate::{
     registry::{CREDENTIAL_ID_MAX, FORMAT_FIDO_U2F, RECORD_MAX, RECORD_VERSION},
 };
 
+/// What credentials must satisfy to be used.
+#[derive(Clone, Copy, Debug)]
+pub struct Requirements<'a> {
+    /// The KDC's time.
+    pub now: UtcDateTime,
+    /// The algorithms that the realm accepts.
+    pub algorithms: &'a [Algorithm],
+    /// The user verification of the realm or the principal; a record can only make it stricter.
+    pub uv: UserVerification,
+}
+
 /// A registered credential.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CredentialRecord {
@@ -131,7 +142,9 @@ impl CredentialRecord {
             public_key,
             created: required(&members, "created", parse_time)?,
             aaguid: optional(&members, "aaguid", |value| Aaguid::parse(value.as_str()?))?,
-            uv: optional(&members, "uv", |value| UserVerification::parse(value.as_str()?))?,
+            uv: optional(&members, "uv", |value| {
+                UserVerification::parse(value.as_str()?).ok()
+            })?,
             counter: optional(&members, "counter", parse_counter)?.unwrap_or(0),
             not_after: optional(&members, "not_after", parse_time)?,
             disabled: optional(&members, "disabled", Value::as_bool)?.unwrap_or(false),
@@ -139,25 +152,26 @@ impl CredentialRecord {
         })
     }
 
-    /// Whether the credential may be used at `now`, where `allowed` are the realm's algorithms.
+    /// Whether the credential may be used, and what it must do to verify its user.
     ///
     /// # Errors
     /// [`Error::CredentialDisabled`], [`Error::CredentialExpired`], [`Error::AlgorithmNotAllowed`] and
     /// [`Error::CannotVerifyUser`], the first that holds.
-    pub fn usable(&self, now: UtcDateTime, allowed: &[Algorithm]) -> Result<(), Error> {
+    pub fn check_usable(&self, required: &Requirements<'_>) -> Result<UserVerification, Error> {
         if self.disabled {
             return Err(Error::CredentialDisabled);
         }
-        if self.not_after.is_some_and(|not_after| now > not_after) {
+        if self.not_after.is_some_and(|not_after| required.now > not_after) {
             return Err(Error::CredentialExpired);
         }
-        if !allowed.contains(&self.public_key.algorithm()) {
+        if !required.algorithms.contains(&self.public_key.algorithm()) {
             return Err(Error::AlgorithmNotAllowed);
         }
-        if self.requires_user_verification() && self.format() == Some(FORMAT_FIDO_U2F) {
+        let uv = self.uv.unwrap_or(required.uv).max(required.uv);
+        if uv == UserVerification::Required && self.format() == Some(FORMAT_FIDO_U2F) {
             return Err(Error::CannotVerifyUser);
         }
-        Ok(())
+        Ok(uv)
     }
 
     /// Disables the credential, or enables it again.
@@ -203,11 +217,6 @@ impl CredentialRecord {
     /// The user verification that the record demands on top of the policy.
     pub const fn uv(&self) -> Option<UserVerification> {
         self.uv
-    }
-
-    /// Whether an assertion without user verification is to be refused.
-    pub fn requires_user_verification(&self) -> bool {
-        self.uv == Some(UserVerification::Required)
     }
 
     /// The signature counter at enrolment.

@@ -1,18 +1,23 @@
 //! What the KDC checks in an assertion, and the enrolment tool in a registration.
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256,
+    RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
+};
 use sha2::{Digest, Sha256};
-use time::UtcDateTime;
 
 use super::{
     authenticator_data::{Aaguid, AuthenticatorData, Flags, parse_assertion, parse_registration},
     client_data::{FidoClientData, Purpose},
-    cose::{Algorithm, PublicKey},
-    factor::FidoAssertion,
+    cose::{Algorithm, Parameters, PublicKey},
+    factor::{FidoAssertion, UserVerification},
     label::Label,
-    record::CredentialRecord,
+    record::{CredentialRecord, Requirements},
 };
 use crate::{Error, VerifiedFactor, registry::FIDO_NONCE_LEN};
+
+/// First byte of an uncompressed point (SEC 1 section 2.3.3).
+const UNCOMPRESSED: &[u8] = b"\x04";
 
 /// The login that an assertion has to be made for.
 #[derive(Clone, Debug)]
@@ -25,15 +30,13 @@ pub struct AssertionContext<'a> {
     pub transcript: &'a [u8],
     /// SHA-256 of the KDC-REQ-BODY that carried the assertion, the inner one under FAST.
     pub request_hash: [u8; 32],
-    /// The KDC's time.
-    pub now: UtcDateTime,
-    /// The algorithms that the realm accepts.
-    pub algorithms: &'a [Algorithm],
+    /// What the credential must satisfy.
+    pub required: Requirements<'a>,
 }
 
 /// An assertion that passed all checks.
 pub struct Accepted {
-    /// What `K'[0]` is derived from.
+    /// What `K'[0]` is derived from; it also tells whether the key verified its user.
     pub factor: VerifiedFactor,
     /// The credential that was used.
     pub label: Label,
@@ -59,7 +62,7 @@ pub fn verify_assertion(
         .iter()
         .find(|(_, record)| record.id() == assertion.credential_id)
         .ok_or(Error::UnknownCredential)?;
-    record.usable(context.now, context.algorithms)?;
+    let uv = record.check_usable(&context.required)?;
     let client_data = FidoClientData {
         principal: context.principal,
         rp_id: record.rp_id(),
@@ -69,7 +72,7 @@ pub fn verify_assertion(
             request: &context.request_hash,
         },
     };
-    let data = verify_signed_data(record, assertion, &client_data.hash()?)?;
+    let data = verify_signed_data(record, uv, assertion, &client_data.hash()?)?;
     Ok(Accepted {
         factor: VerifiedFactor::fido(data.flags.is_user_verified()),
         label: label.clone(),
@@ -81,12 +84,13 @@ pub fn verify_assertion(
 /// The checks on what the key signed, with the client data hash at hand.
 fn verify_signed_data(
     record: &CredentialRecord,
+    uv: UserVerification,
     assertion: &FidoAssertion,
     client_data_hash: &[u8; 32],
 ) -> Result<AuthenticatorData, Error> {
     let data = parse_assertion(&assertion.authenticator_data)?;
     check_presence(&data, record.rp_id())?;
-    if record.requires_user_verification() && !data.flags.is_user_verified() {
+    if uv == UserVerification::Required && !data.flags.is_user_verified() {
         return Err(Error::UserNotVerified);
     }
     let signed = [&assertion.authenticator_data, &client_data_hash[..]].concat();
@@ -106,12 +110,20 @@ fn check_presence(data: &AuthenticatorData, rp_id: &str) -> Result<(), Error> {
 }
 
 fn verify_signature(public_key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), Error> {
-    let algorithm = match public_key.algorithm() {
-        Algorithm::Es256 => &ECDSA_P256_SHA256_ASN1,
+    let verify = |algorithm: &'static dyn VerificationAlgorithm, key: Vec<u8>| {
+        UnparsedPublicKey::new(algorithm, key).verify(message, signature)
     };
-    UnparsedPublicKey::new(algorithm, public_key.uncompressed_point())
-        .verify(message, signature)
-        .map_err(|_| Error::BadSignature)
+    match public_key.parameters() {
+        Parameters::Es256 { x, y } => verify(&ECDSA_P256_SHA256_ASN1, [UNCOMPRESSED, x, y].concat()),
+        Parameters::Es384 { x, y } => verify(&ECDSA_P384_SHA384_ASN1, [UNCOMPRESSED, x, y].concat()),
+        Parameters::EdDsa { x } => verify(&ED25519, x.to_vec()),
+        Parameters::Rs256 { modulus, exponent } => RsaPublicKeyComponents {
+            n: modulus,
+            e: exponent,
+        }
+        .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature),
+    }
+    .map_err(|_| Error::BadSignature)
 }
 
 /// WebAuthn Level 3 section 6.1.1. A key without a counter always sends 0.

@@ -18,6 +18,9 @@ const TYPE_PIN_WANTED: u8 = 3;
 const TYPE_TOUCH_NOW: u8 = 4;
 const TYPE_ASSERTION: u8 = 5;
 const TYPE_FAILED: u8 = 6;
+const TYPE_PROBE: u8 = 7;
+const TYPE_ATTACHED: u8 = 8;
+const TYPE_SKIPPED: u8 = 9;
 
 /// Enough for a frame with a PIN, which must not leave copies behind when a buffer grows.
 const FIRST_CAPACITY: usize = 512;
@@ -86,6 +89,9 @@ fn decode_body(body: &[u8]) -> Result<Message, Refused> {
             signature: fields.next()?.bytes()?.to_vec(),
         }),
         TYPE_FAILED => Message::Failed(decode_failure(&mut fields)?),
+        TYPE_PROBE => Message::Probe(list(fields.next()?, text)?),
+        TYPE_ATTACHED => Message::Attached(fields.next()?.bool()?),
+        TYPE_SKIPPED => Message::Skipped(text(fields.next()?)?),
         _ => return Err(Error::UnknownMessage.into()),
     };
     fields.close()?;
@@ -286,6 +292,9 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
         Message::TouchNow(_) => (TYPE_TOUCH_NOW, 1),
         Message::Assertion(_) => (TYPE_ASSERTION, 3),
         Message::Failed(_) => (TYPE_FAILED, 2),
+        Message::Probe(_) => (TYPE_PROBE, 1),
+        Message::Attached(_) => (TYPE_ATTACHED, 1),
+        Message::Skipped(_) => (TYPE_SKIPPED, 1),
     };
     encoder.map(2 + fields)?;
     let mut entries = Entries { encoder, key: 0 };
@@ -300,8 +309,8 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
             entries.next()?.str(&wanted.product)?;
             entries.next()?.encode(wanted.retries)?;
         }
-        Message::TouchNow(product) => {
-            entries.next()?.str(product)?;
+        Message::TouchNow(text) | Message::Skipped(text) => {
+            entries.next()?.str(text)?;
         }
         Message::Assertion(assertion) => {
             entries.next()?.bytes(&assertion.credential_id)?;
@@ -309,6 +318,12 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
             entries.next()?.bytes(&assertion.signature)?;
         }
         Message::Failed(failure) => encode_failure(failure, &mut entries)?,
+        Message::Probe(devices) => {
+            entries.next()?.encode(devices)?;
+        }
+        Message::Attached(attached) => {
+            entries.next()?.bool(*attached)?;
+        }
     }
     Ok(())
 }

@@ -115,6 +115,52 @@ fn pin_survives() {
 }
 
 #[test]
+fn probes_and_their_answers_survive() {
+    for devices in [&[][..], &["auto"], &["/dev/hidraw0", "unix:/run/key"]] {
+        let devices: Vec<String> = devices.iter().map(|device| (*device).to_owned()).collect();
+        let probe = Message::Probe(devices.clone());
+        assert_round_trip(&probe);
+        assert!(matches!(message(&body(&probe)), Ok(Message::Probe(decoded)) if decoded == devices));
+    }
+    for attached in [false, true] {
+        let answer = Message::Attached(attached);
+        assert_round_trip(&answer);
+        assert!(matches!(message(&body(&answer)), Ok(Message::Attached(decoded)) if decoded == attached));
+    }
+    assert_eq!(body(&Message::Attached(true)), b"\xa3\x00\x01\x01\x08\x02\xf5");
+    assert_eq!(body(&Message::Probe(Vec::new())), b"\xa3\x00\x01\x01\x07\x02\x80");
+}
+
+#[test]
+fn skipped_parties_survive() {
+    for rp_id in ["", "example.com", "krb5realm:KRBTEST.COM", "\u{1b}[2J\n"] {
+        let skipped = Message::Skipped(rp_id.to_owned());
+        assert_round_trip(&skipped);
+        assert!(matches!(message(&body(&skipped)), Ok(Message::Skipped(decoded)) if decoded == rp_id));
+    }
+}
+
+#[test]
+fn refuses_other_forms_of_probes_and_their_answers() {
+    for frame in [
+        &b"\xa2\x00\x01\x01\x07"[..],
+        b"\xa3\x00\x01\x01\x07\x02\xf6",
+        b"\xa3\x00\x01\x01\x07\x02\x64auto",
+        b"\xa3\x00\x01\x01\x07\x02\x81\x01",
+        b"\xa3\x00\x01\x01\x07\x02\x9f\xff",
+        b"\xa3\x00\x01\x01\x07\x02\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\xa2\x00\x01\x01\x08",
+        b"\xa3\x00\x01\x01\x08\x02\x01",
+        b"\xa3\x00\x01\x01\x08\x02\xf6",
+        b"\xa4\x00\x01\x01\x08\x02\xf5\x03\xf5",
+        b"\xa3\x00\x01\x01\x09\x02\x41K",
+        b"\xa3\x00\x01\x01\x09\x02\xf6",
+    ] {
+        assert_eq!(message(frame).err(), Some(Error::MalformedFrame), "{frame:02x?}");
+    }
+}
+
+#[test]
 fn messages_of_the_helper_survive() {
     for retries in [None, Some(0), Some(8)] {
         assert_round_trip(&Message::PinWanted(PinWanted {
@@ -157,7 +203,7 @@ fn refuses_other_versions() {
 
 #[test]
 fn refuses_unknown_messages() {
-    for kind in [0, 7, 23] {
+    for kind in [0, 10, 23] {
         let frame = [0xa3, 0x00, 0x01, 0x01, kind, 0x02, 0x61, b'K'];
         assert_eq!(message(&frame).err(), Some(Error::UnknownMessage));
     }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
+    net::Shutdown,
     os::unix::net::UnixStream,
     path::Path,
     time::Duration,
@@ -25,13 +26,25 @@ pub(crate) const ERROR: u8 = 0x3f;
 pub(crate) const MAKE_CREDENTIAL: u8 = 0x01;
 pub(crate) const GET_ASSERTION: u8 = 0x02;
 pub(crate) const GET_INFO: u8 = 0x04;
+pub(crate) const CLIENT_PIN: u8 = 0x06;
 pub(crate) const RESET: u8 = 0x07;
 pub(crate) const GET_NEXT_ASSERTION: u8 = 0x08;
 
+pub(crate) const SELECTION: u8 = 0x0b;
+pub(crate) const CONFIG: u8 = 0x0d;
+
 pub(crate) const OK: u8 = 0x00;
+
+/// Error codes of CTAPHID.
+pub(crate) const CHANNEL_BUSY: u8 = 0x06;
+pub(crate) const INVALID_CHANNEL: u8 = 0x0b;
+
+pub(crate) const CAPABILITY_CBOR: u8 = 0x04;
+pub(crate) const CAPABILITY_NO_MESSAGE: u8 = 0x08;
 
 pub(crate) const CLIENT_DATA_HASH: [u8; 32] = [0xcd; 32];
 pub(crate) const UP_FLAG: u8 = 0x01;
+pub(crate) const UV_FLAG: u8 = 0x04;
 
 /// One open channel.
 pub(crate) struct Client {
@@ -107,6 +120,21 @@ impl Client {
         self.answer()
     }
 
+    /// Sends a message of U2F and waits for its answer: status word and data.
+    pub(crate) fn call_u2f(&mut self, message: &[u8]) -> (u16, Vec<u8>) {
+        self.send(MESSAGE, message);
+        let (command, mut data) = self.receive();
+        assert_eq!(command, MESSAGE, "{data:02x?}");
+        let word = data.split_off(data.len() - 2);
+        (u16::from_be_bytes([word[0], word[1]]), data)
+    }
+
+    /// Sends a message that the key must be too busy for.
+    pub(crate) fn expect_busy(&mut self, command: u8, payload: &[u8]) {
+        self.send(command, payload);
+        assert_eq!(self.receive(), (ERROR, vec![CHANNEL_BUSY]));
+    }
+
     pub(crate) fn answer(&mut self) -> (u8, Vec<u8>) {
         loop {
             match self.receive() {
@@ -141,6 +169,14 @@ impl Client {
     }
 }
 
+impl Drop for Client {
+    /// Hangs up now: a program that another test is starting at this moment may hold a copy of the descriptor.
+    fn drop(&mut self) {
+        // The key may have hung up before.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
 /// Cuts a message into reports (CTAP 2.1 section 11.2.4).
 pub(crate) fn reports(channel: [u8; 4], command: u8, payload: &[u8]) -> Vec<[u8; 64]> {
     let mut report = [0; 64];
@@ -165,8 +201,11 @@ pub(crate) struct Registration<'a> {
     pub(crate) rp: &'a str,
     pub(crate) user: &'a [u8],
     pub(crate) exclude: &'a [Vec<u8>],
+    pub(crate) name: &'a str,
     pub(crate) algorithm: i64,
     pub(crate) resident: bool,
+    /// pinUvAuthParam and protocol.
+    pub(crate) auth: Option<(Vec<u8>, u8)>,
 }
 
 impl<'a> Registration<'a> {
@@ -175,14 +214,17 @@ impl<'a> Registration<'a> {
             rp,
             user: b"user",
             exclude: &[],
+            name: "name",
             algorithm: -7,
             resident: false,
+            auth: None,
         }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut cbor = Encoder::new(Vec::new());
-        cbor.map(if self.exclude.is_empty() { 5 } else { 6 }).unwrap();
+        let optional = u64::from(!self.exclude.is_empty()) + 2 * u64::from(self.auth.is_some());
+        cbor.map(5 + optional).unwrap();
         cbor.u8(1).unwrap().bytes(&CLIENT_DATA_HASH).unwrap();
         cbor.u8(2)
             .unwrap()
@@ -200,7 +242,7 @@ impl<'a> Registration<'a> {
             .unwrap()
             .bytes(self.user)
             .unwrap();
-        cbor.str("name").unwrap().str("name").unwrap();
+        cbor.str("name").unwrap().str(self.name).unwrap();
         cbor.u8(4).unwrap().array(1).unwrap().map(2).unwrap();
         cbor.str("alg")
             .unwrap()
@@ -222,6 +264,7 @@ impl<'a> Registration<'a> {
             .unwrap()
             .bool(self.resident)
             .unwrap();
+        encode_auth(&mut cbor, 8, &self.auth);
         cbor.into_writer()
     }
 }
@@ -231,16 +274,24 @@ pub(crate) struct AssertionRequest<'a> {
     pub(crate) rp: &'a str,
     pub(crate) allow: &'a [Vec<u8>],
     pub(crate) up: bool,
+    /// pinUvAuthParam and protocol.
+    pub(crate) auth: Option<(Vec<u8>, u8)>,
 }
 
 impl<'a> AssertionRequest<'a> {
     pub(crate) fn new(rp: &'a str, allow: &'a [Vec<u8>]) -> Self {
-        Self { rp, allow, up: true }
+        Self {
+            rp,
+            allow,
+            up: true,
+            auth: None,
+        }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut cbor = Encoder::new(Vec::new());
-        cbor.map(if self.allow.is_empty() { 3 } else { 4 }).unwrap();
+        let optional = u64::from(!self.allow.is_empty()) + 2 * u64::from(self.auth.is_some());
+        cbor.map(3 + optional).unwrap();
         cbor.u8(1).unwrap().str(self.rp).unwrap();
         cbor.u8(2).unwrap().bytes(&CLIENT_DATA_HASH).unwrap();
         if !self.allow.is_empty() {
@@ -255,7 +306,16 @@ impl<'a> AssertionRequest<'a> {
             .unwrap()
             .bool(self.up)
             .unwrap();
+        encode_auth(&mut cbor, 6, &self.auth);
         cbor.into_writer()
+    }
+}
+
+/// pinUvAuthParam under `key` and its protocol under the next one.
+fn encode_auth(cbor: &mut Encoder<Vec<u8>>, key: u8, auth: &Option<(Vec<u8>, u8)>) {
+    if let Some((parameter, protocol)) = auth {
+        cbor.u8(key).unwrap().bytes(parameter).unwrap();
+        cbor.u8(key + 1).unwrap().u8(*protocol).unwrap();
     }
 }
 
@@ -277,7 +337,7 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    fn parse(body: &[u8]) -> Self {
+    pub(crate) fn parse(body: &[u8]) -> Self {
         let mut cbor = Decoder::new(body);
         assert_eq!(cbor.map().unwrap(), Some(3));
         assert_eq!((cbor.u8().unwrap(), cbor.str().unwrap()), (1, "packed"));

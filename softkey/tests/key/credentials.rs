@@ -4,8 +4,8 @@ use minicbor::Decoder;
 
 use crate::{
     client::{
-        Assertion, AssertionRequest, Client, GET_ASSERTION, GET_INFO, GET_NEXT_ASSERTION, MAKE_CREDENTIAL,
-        OK, RESET, Registration, UP_FLAG,
+        Assertion, AssertionRequest, CBOR, Client, ERROR, GET_ASSERTION, GET_INFO, GET_NEXT_ASSERTION,
+        INVALID_CHANNEL, MAKE_CREDENTIAL, OK, RESET, Registration, UP_FLAG,
     },
     program::Place,
 };
@@ -32,7 +32,7 @@ fn get_info_tells_what_the_key_can_do() {
         match cbor.u8().unwrap() {
             1 => {
                 let versions: Vec<&str> = cbor.decode().unwrap();
-                assert_eq!(versions, ["FIDO_2_0", "FIDO_2_1"]);
+                assert_eq!(versions, ["U2F_V2", "FIDO_2_0", "FIDO_2_1"]);
                 seen += 1;
             }
             3 => {
@@ -271,11 +271,13 @@ fn the_next_assertion_is_for_the_client_that_asked_for_the_first() {
     assert_eq!(status, OK);
     Assertion::parse(&body);
 
-    // The next client is given the channel of the first by force: it is the connection that counts.
+    // The next client gets nothing on its own channel, and cannot take that of the first.
     let channel = client.channel;
     let mut thief = place_after(client, &place);
-    thief.channel = channel;
     assert_eq!(thief.call(GET_NEXT_ASSERTION, &[]), (NOT_ALLOWED, vec![]));
+    thief.channel = channel;
+    thief.send(CBOR, &[GET_NEXT_ASSERTION]);
+    assert_eq!(thief.receive(), (ERROR, vec![INVALID_CHANNEL]));
 }
 
 /// A new client, once `client` has hung up.

@@ -11,7 +11,12 @@
 mod client;
 mod credentials;
 mod files;
+mod pin;
+mod pin_client;
 mod program;
+mod sharing;
 mod sockets;
+mod terminal;
 mod touch;
+mod u2f;
 mod wire;

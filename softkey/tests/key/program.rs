@@ -46,7 +46,19 @@ impl Place {
 
     /// Starts softkey here and waits until it is ready.
     pub(crate) fn start(&self, presence: &str) -> Program {
-        let mut program = Program::spawn(&self.directory(), &self.socket(), presence);
+        self.started(Program::spawn(&self.directory(), &self.socket(), presence))
+    }
+
+    /// Starts a softkey that speaks U2F alone.
+    pub(crate) fn start_u2f_only(&self) -> Program {
+        self.started(Program::spawn_with(
+            &self.directory(),
+            &self.socket(),
+            &["--presence", "auto", "--u2f-only"],
+        ))
+    }
+
+    fn started(&self, mut program: Program) -> Program {
         assert_eq!(
             program.first_line(),
             format!("softkey: ready on {}\n", self.socket().display())
@@ -67,13 +79,17 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn spawn(directory: &Path, socket: &Path, presence: &str) -> Self {
+        Self::spawn_with(directory, socket, &["--presence", presence])
+    }
+
+    pub(crate) fn spawn_with(directory: &Path, socket: &Path, options: &[&str]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_softkey"))
             .arg("run")
             .arg("--dir")
             .arg(directory)
             .arg("--socket")
             .arg(socket)
-            .args(["--presence", presence])
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -182,7 +198,7 @@ fn a_new_key_is_announced_once() {
 fn a_ready_line_that_cannot_be_written_is_an_error() {
     let place = Place::new();
     let output = Command::new(env!("CARGO_BIN_EXE_softkey"))
-        .args(["run", "--dir"])
+        .args(["run", "--presence", "deny", "--dir"])
         .arg(place.directory())
         .arg("--socket")
         .arg(place.socket())
@@ -207,11 +223,11 @@ fn another_presence_is_refused_with_the_possible_ones() {
         "--socket",
         "/nonexistent",
         "--presence",
-        "ask",
+        "maybe",
     ];
     let (status, _, error) = softkey(&arguments);
     assert_eq!(status.code(), Some(2));
-    assert!(error.contains("[possible values: auto, deny]"), "{error}");
+    assert!(error.contains("[possible values: ask, auto, deny]"), "{error}");
 }
 
 #[test]
@@ -227,7 +243,13 @@ fn help_names_the_command_and_its_options() {
     assert!(status.success() && output.contains("run"), "{output}");
     let (status, output, _) = softkey(&["run", "--help"]);
     assert!(status.success());
-    for option in ["--dir <DIR>", "--socket <PATH>", "--presence <PRESENCE>"] {
+    for option in [
+        "--dir <DIR>",
+        "--socket <PATH>",
+        "--presence <PRESENCE>",
+        "[default: ask]",
+        "--u2f-only",
+    ] {
         assert!(output.contains(option), "{output}");
     }
 }

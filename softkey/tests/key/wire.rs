@@ -4,18 +4,17 @@ use std::{io::Write, thread, time::Duration};
 
 use crate::{
     client::{
-        AssertionRequest, CBOR, Client, ERROR, GET_INFO, INIT, LOCK, MESSAGE, OK, PING, Registration, reports,
+        AssertionRequest, CAPABILITY_CBOR, CAPABILITY_NO_MESSAGE, CBOR, Client, ERROR, GET_INFO, INIT,
+        INVALID_CHANNEL, LOCK, OK, PING, Registration, reports,
     },
     program::Place,
 };
 
 const INVALID_COMMAND: u8 = 0x01;
+const INVALID_PARAMETER: u8 = 0x02;
 const INVALID_LENGTH: u8 = 0x03;
 const INVALID_SEQUENCE: u8 = 0x04;
-const INVALID_CHANNEL: u8 = 0x0b;
-
-const CAPABILITY_CBOR: u8 = 0x04;
-const CAPABILITY_NO_MESSAGE: u8 = 0x08;
+const MESSAGE_TIMEOUT: u8 = 0x05;
 
 /// Repeatable noise (xorshift).
 struct Noise(u64);
@@ -32,16 +31,13 @@ impl Noise {
 }
 
 #[test]
-fn u2f_is_neither_offered_nor_answered() {
+fn both_protocols_are_offered() {
     let place = Place::new();
     let _program = place.start("auto");
-    let mut client = place.connect();
     assert_eq!(
-        client.capabilities & (CAPABILITY_CBOR | CAPABILITY_NO_MESSAGE),
-        0x0c
+        place.connect().capabilities & (CAPABILITY_CBOR | CAPABILITY_NO_MESSAGE),
+        CAPABILITY_CBOR
     );
-    client.send(MESSAGE, &[0, 3, 0, 0, 0, 0, 0]);
-    assert_eq!(client.receive(), (ERROR, vec![INVALID_COMMAND]));
 }
 
 #[test]
@@ -241,6 +237,104 @@ fn a_client_that_vanishes_before_its_answer_is_forgotten() {
 }
 
 #[test]
+fn a_continuation_without_a_message_is_ignored() {
+    let place = Place::new();
+    let _program = place.start("auto");
+    let mut client = place.connect();
+    let cut = reports(client.channel, PING, &[0; 200]);
+    client.stream.write_all(&cut[1..].concat()).unwrap();
+    client.ping();
+}
+
+#[test]
+fn a_message_that_comes_too_slowly_is_given_up() {
+    let place = Place::new();
+    let _program = place.start("auto");
+    let mut client = place.connect();
+    let cut = reports(client.channel, PING, &[0; 100]);
+    client.stream.write_all(&cut[0]).unwrap();
+    thread::sleep(Duration::from_millis(1200));
+    client.stream.write_all(&cut[1]).unwrap();
+    assert_eq!(client.receive(), (ERROR, vec![MESSAGE_TIMEOUT]));
+    client.ping();
+}
+
+#[test]
+fn an_init_interrupts_a_message() {
+    let place = Place::new();
+    let _program = place.start("auto");
+    let mut client = place.connect();
+    client
+        .stream
+        .write_all(&reports(client.channel, PING, &[0; 100])[0])
+        .unwrap();
+    client.send(INIT, b"8 octets");
+    let (command, answer) = client.receive();
+    assert_eq!((command, &answer[8..12]), (INIT, &client.channel[..]));
+    client.ping();
+}
+
+#[test]
+fn another_command_interrupts_a_message_with_an_error() {
+    let place = Place::new();
+    let _program = place.start("auto");
+    let mut client = place.connect();
+    client
+        .stream
+        .write_all(&reports(client.channel, PING, &[0; 100])[0])
+        .unwrap();
+    client.send(PING, b"hello");
+    assert_eq!(client.receive(), (ERROR, vec![INVALID_SEQUENCE]));
+    client.ping();
+}
+
+#[test]
+fn commands_that_no_client_sends_are_refused() {
+    let place = Place::new();
+    let _program = place.start("auto");
+    let mut client = place.connect();
+    for command in [0x00, 0x02, 0x3b, 0x3f, 0x40, 0x7f] {
+        client.send(command, &[]);
+        assert_eq!(client.receive(), (ERROR, vec![INVALID_COMMAND]), "{command:#04x}");
+    }
+}
+
+#[test]
+fn a_lock_of_another_form_is_refused() {
+    let place = Place::new();
+    let _program = place.start("auto");
+    let mut client = place.connect();
+    for (payload, error) in [
+        (&[][..], INVALID_LENGTH),
+        (&[1, 1], INVALID_LENGTH),
+        (&[11], INVALID_PARAMETER),
+    ] {
+        client.send(LOCK, payload);
+        assert_eq!(client.receive(), (ERROR, vec![error]));
+    }
+}
+
+#[test]
+fn the_oldest_of_too_many_channels_is_closed() {
+    let place = Place::new();
+    let _program = place.start("auto");
+    let mut client = place.connect();
+    let first = client.channel;
+    for _ in 0..15 {
+        client.open_channel();
+    }
+    let last = client.channel;
+    client.channel = first;
+    client.ping();
+    client.open_channel();
+    client.channel = first;
+    client.send(PING, b"hello");
+    assert_eq!(client.receive(), (ERROR, vec![INVALID_CHANNEL]));
+    client.channel = last;
+    client.ping();
+}
+
+#[test]
 fn a_lock_ends_with_its_client() {
     let place = Place::new();
     let _program = place.start("auto");
@@ -257,20 +351,4 @@ fn every_connection_gets_a_channel_of_its_own() {
     let _program = place.start("auto");
     let first = place.connect().channel;
     assert_ne!(place.connect().channel, first);
-}
-
-#[test]
-fn a_second_client_waits_for_the_first() {
-    let place = Place::new();
-    let _program = place.start("auto");
-    let mut first = place.connect();
-    let socket = place.socket();
-    let second = thread::spawn(move || Client::connect(&socket).ping());
-    for _ in 0..10 {
-        first.ping();
-        thread::sleep(Duration::from_millis(10));
-    }
-    assert!(!second.is_finished());
-    drop(first);
-    second.join().unwrap();
 }

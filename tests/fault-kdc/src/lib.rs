@@ -3,6 +3,8 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "../../../kdcpreauth/src/client.rs"]
+mod client;
 #[path = "../../../kdcpreauth/src/config.rs"]
 mod config;
 mod faulty;

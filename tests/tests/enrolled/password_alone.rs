@@ -4,7 +4,7 @@ use super::{COOKIE_AND_SPAKE, POLICY, PROMPT, alice, enrolled, modify_alice};
 use krb5_fido_tests::{kerberos::*, *};
 use krb5_testrealm::Realm;
 
-const UNUSED_KEY: &str = "a security key is registered, and was not used";
+const UNUSED_KEY: &str = "a security key is required, and was not used";
 
 #[test]
 fn stock_client_is_refused() {

@@ -88,31 +88,33 @@ fn last_key_does_not_go_unasked_when_all_are_removed_at_once() {
 
 /// Dumps alice's entry, starts a change, and loads the dump over it as soon as it was made, as a login does that began
 /// before and ends after it.
-fn change_and_write_over(realm: &Realm, start: &dyn Fn() -> Child) -> ExitStatus {
+fn change_and_write_over(realm: &Realm, arguments: &[&str]) -> ExitStatus {
     let dump = realm.dir().join("alice.dump");
     let kdb5_util = |arguments: &[&str]| {
         let mut command = realm.command("kdb5_util");
-        command.args(arguments).arg(&dump);
-        if arguments == ["dump"] {
-            command.arg("alice@KRBTEST.COM");
-        }
-        realm.run(command, "").unwrap().checked().unwrap();
+        command.args(arguments);
+        realm.run_within(command, "", Duration::from_secs(5))
     };
-    kdb5_util(&["dump"]);
+    let dump = dump.to_str().unwrap();
+    kdb5_util(&["dump", dump, "alice@KRBTEST.COM"])
+        .unwrap()
+        .checked()
+        .unwrap();
     let before = labels(realm, "alice");
     for _ in 0..20 {
-        let mut child = start();
+        let mut change = Running::start(realm, arguments);
         while labels(realm, "alice") == before {}
-        signal(&child, "STOP");
-        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-        let in_time = stat.contains(") T ");
-        kdb5_util(&["load", "-update"]);
-        assert_eq!(labels(realm, "alice"), before);
-        signal(&child, "CONT");
-        let status = child.wait().unwrap();
-        if in_time {
+        change.signal("STOP");
+        let is_stopped = change.is_stopped();
+        let loaded = kdb5_util(&["load", "-update", dump]);
+        let is_over = matches!(&loaded, Ok(load) if load.success());
+        change.signal("CONT");
+        let status = change.wait();
+        // It ended before it was stopped, or was stopped while it read, with a lock: another time, then.
+        if is_stopped && is_over {
             return status;
         }
+        kdb5_util(&["load", "-update", dump]).unwrap().checked().unwrap();
     }
     panic!("no change waited to see whether it stays");
 }
@@ -120,7 +122,8 @@ fn change_and_write_over(realm: &Realm, start: &dyn Fn() -> Child) -> ExitStatus
 #[test]
 fn key_that_a_login_takes_away_again_is_stored_again() {
     let realm = realm();
-    let status = change_and_write_over(&realm, &|| spawn_add(&realm, "alice", 0));
+    let path = write_record(&realm, 0);
+    let status = change_and_write_over(&realm, &["add", "alice", &path]);
     assert!(status.success());
     assert_eq!(labels(&realm, "alice"), ["key1"]);
     assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
@@ -130,7 +133,7 @@ fn key_that_a_login_takes_away_again_is_stored_again() {
 fn key_that_a_login_brings_back_is_removed_again() {
     let realm = realm();
     store(&realm, "alice", "blue", &record("AQ", json!({})));
-    let status = change_and_write_over(&realm, &|| spawn(&realm, &["remove", "alice", "blue", "--yes"]));
+    let status = change_and_write_over(&realm, &["remove", "alice", "blue", "--yes"]);
     assert!(status.success());
     assert_eq!(labels(&realm, "alice"), [""; 0]);
     assert_eq!(flags(&realm, "alice"), PREAUTH_ALONE);
@@ -197,41 +200,73 @@ impl Locker {
     }
 }
 
-fn spawn(realm: &Realm, arguments: &[&str]) -> Child {
-    let mut command = kdb5_fido(realm);
-    command.args(arguments).stdin(Stdio::null());
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+impl Drop for Locker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
-/// Starts to add a record with so many bytes in an unknown member.
-fn spawn_add(realm: &Realm, principal: &str, padding: usize) -> Child {
+/// kdb5_fido that goes on by itself. Drop ends it.
+struct Running(Child);
+
+impl Running {
+    fn start(realm: &Realm, arguments: &[&str]) -> Self {
+        let mut command = kdb5_fido(realm);
+        command.args(arguments).stdin(Stdio::null());
+        Self(
+            command
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        )
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        // Where it has ended by itself, it is there until it is waited for.
+        let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        stat.contains(") T ")
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        self.0.wait().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Writes a record with so many bytes in an unknown member to a file.
+fn write_record(realm: &Realm, padding: usize) -> String {
     let path = realm.dir().join("record.json");
     fs::write(&path, record("AQ", json!({"x": "x".repeat(padding)}))).unwrap();
-    spawn(realm, &["add", principal, path.to_str().unwrap()])
-}
-
-fn signal(child: &Child, name: &str) {
-    // It may have ended by itself.
-    let _ = Command::new("kill")
-        .args(["-s", name, &child.id().to_string()])
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
+    path.to_str().unwrap().to_owned()
 }
 
 #[test]
 fn lock_of_kadmin_local_is_waited_for() {
     let realm = realm();
     let locker = Locker::lock(&realm);
-    let mut add = spawn_add(&realm, "alice", 0);
+    let mut add = Running::start(&realm, &["add", "alice", &write_record(&realm, 0)]);
     thread::sleep(Duration::from_millis(300));
-    assert!(add.try_wait().unwrap().is_none());
+    assert!(add.is_running());
     locker.unlock();
-    assert!(add.wait().unwrap().success());
+    assert!(add.wait().success());
     assert_eq!(labels(&realm, "alice"), ["key1"]);
 }
 
@@ -240,10 +275,10 @@ fn wait_for_the_lock_can_be_interrupted() {
     let realm = realm();
     let before = Snapshot::of(&realm, "alice");
     let locker = Locker::lock(&realm);
-    let mut add = spawn_add(&realm, "alice", 0);
+    let mut add = Running::start(&realm, &["add", "alice", &write_record(&realm, 0)]);
     thread::sleep(Duration::from_millis(300));
-    signal(&add, "INT");
-    assert_eq!(add.wait().unwrap().signal(), Some(2));
+    add.signal("TERM");
+    assert_eq!(add.wait().signal(), Some(15));
     locker.unlock();
     assert_unchanged(&realm, &before);
 }
@@ -254,10 +289,11 @@ fn change_is_not_torn_by_a_signal() {
     for delay in [15, 30, 60, 90] {
         let realm = realm();
         let before = serial(&realm);
-        let mut add = spawn_add(&realm, "alice", 50_000);
+        let path = write_record(&realm, 50_000);
+        let mut add = Running::start(&realm, &["add", "alice", &path]);
         thread::sleep(Duration::from_millis(delay));
-        signal(&add, "TERM");
-        add.wait().unwrap();
+        add.signal("TERM");
+        add.wait();
         let found = (labels(&realm, "alice"), flags(&realm, "alice"), serial(&realm));
         assert!(
             found == (vec![], "Attributes:".to_owned(), before)

@@ -42,6 +42,14 @@ impl Helper {
         Self { child, socket }
     }
 
+    /// Starts a helper and asks it for keys.
+    pub(crate) fn probing(devices: &[&str]) -> Self {
+        let mut helper = Self::start();
+        let devices = devices.iter().map(|device| (*device).to_owned());
+        helper.send(&Message::Probe(devices.collect()));
+        helper
+    }
+
     /// Starts a helper and sends it `request`.
     pub(crate) fn asked(request: &Assert) -> Self {
         let mut helper = Self::start();
@@ -74,6 +82,22 @@ impl Helper {
             Message::TouchNow(product) => product,
             other => panic!("no touch: {}", describe(&other)),
         }
+    }
+
+    pub(crate) fn expect_skipped(&mut self) -> String {
+        match self.receive() {
+            Message::Skipped(rp_id) => rp_id,
+            other => panic!("nothing skipped: {}", describe(&other)),
+        }
+    }
+
+    pub(crate) fn expect_attached(mut self) -> bool {
+        let attached = match self.receive() {
+            Message::Attached(attached) => attached,
+            other => panic!("no answer to a probe: {}", describe(&other)),
+        };
+        assert!(self.ended_quietly());
+        attached
     }
 
     pub(crate) fn expect_pin_wanted(&mut self) -> PinWanted {
@@ -173,5 +197,8 @@ fn describe(message: &Message) -> String {
         Message::TouchNow(product) => format!("touch {product}"),
         Message::Assertion(assertion) => format!("{assertion:?}"),
         Message::Failed(failure) => format!("{failure:?}"),
+        Message::Probe(devices) => format!("probe {devices:?}"),
+        Message::Attached(attached) => format!("attached {attached}"),
+        Message::Skipped(rp_id) => format!("skipped {rp_id:?}"),
     }
 }

@@ -2,7 +2,12 @@
 
 use std::io::{self, Write, stdout};
 
-use krb5_fido_protocol::fido::{cose::Algorithm, label::Label, record::CredentialRecord};
+use krb5_fido_protocol::fido::{
+    cose::Algorithm,
+    factor::UserVerification,
+    label::Label,
+    record::{CredentialRecord, Requirements},
+};
 use krb5_fido_tools::{Added, Error, Listed, Removed};
 use krb5_plugin::kadm5::Flags;
 use serde_json::{Map, Value, json};
@@ -108,8 +113,13 @@ fn state(record: &CredentialRecord) -> &'static str {
     if record.is_disabled() {
         return "disabled";
     }
-    match record.usable(UtcDateTime::now(), &[Algorithm::Es256]) {
-        Ok(()) => "usable",
+    let required = Requirements {
+        now: UtcDateTime::now(),
+        algorithms: Algorithm::ALL,
+        uv: UserVerification::Preferred,
+    };
+    match record.check_usable(&required) {
+        Ok(_) => "usable",
         Err(krb5_fido_protocol::Error::CredentialExpired) => "expired",
         Err(_) => "unusable",
     }

@@ -360,6 +360,6 @@ fn user_verification_is_ordered_and_spelt() {
         ["discouraged", "preferred", "required"]
     );
     for word in ["", "Required", "required ", "none"] {
-        assert_eq!(UserVerification::parse(word), None);
+        assert_eq!(UserVerification::parse(word), Err(Error::UnknownUserVerification));
     }
 }

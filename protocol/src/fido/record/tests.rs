@@ -21,6 +21,27 @@ pub(in crate::fido) fn key() -> PublicKey {
     PublicKey::parse(&cose).unwrap()
 }
 
+/// A well-formed key of `algorithm`, of no use.
+pub(in crate::fido) fn cose_of(algorithm: Algorithm) -> Vec<u8> {
+    match algorithm {
+        Algorithm::Es256 => key().encode(),
+        Algorithm::EdDsa => [&b"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20"[..], &[1; 32]].concat(),
+        Algorithm::Es384 => [
+            &b"\xa5\x01\x02\x03\x38\x22\x20\x02\x21\x58\x30"[..],
+            &[1; 48],
+            b"\x22\x58\x30",
+            &[2; 48],
+        ]
+        .concat(),
+        Algorithm::Rs256 => [
+            &b"\xa4\x01\x03\x03\x39\x01\x00\x20\x59\x01\x00"[..],
+            &[0x81; 256],
+            b"\x21\x43\x01\x00\x01",
+        ]
+        .concat(),
+    }
+}
+
 /// A record for `rp_id` with the further members `more`.
 pub(in crate::fido) fn record_json(rp_id: &str, id: &[u8], more: &Value) -> String {
     let record = CredentialRecord::new(&NewCredential {
@@ -273,9 +294,12 @@ fn credential_ids_up_to_their_limit() {
 fn key_and_algorithm_must_agree() {
     let mismatch = parse_with(&json!({"alg": -8})).unwrap_err();
     assert_eq!(mismatch, Error::RecordAlgorithmMismatch);
-    let eddsa = Base64UrlUnpadded::encode_string(b"\xa2\x01\x01\x03\x27");
-    let unsupported = parse_with(&json!({"pk": eddsa, "alg": -8})).unwrap_err();
-    assert_eq!(unsupported, Error::UnsupportedAlgorithm(-8));
+    let ed25519 = Base64UrlUnpadded::encode_string(b"\xa2\x01\x01\x03\x32");
+    let unsupported = parse_with(&json!({"pk": ed25519, "alg": -19})).unwrap_err();
+    assert_eq!(unsupported, Error::UnsupportedAlgorithm(-19));
+    let es512 = Base64UrlUnpadded::encode_string(b"\xa2\x01\x02\x03\x38\x23");
+    let never = parse_with(&json!({"pk": es512, "alg": -36})).unwrap_err();
+    assert_eq!(never, Error::ForbiddenAlgorithm("ES512"));
     let malformed = parse_with(&json!({"pk": "AA"})).unwrap_err();
     assert_eq!(malformed, Error::MalformedPublicKey);
 }
@@ -345,25 +369,92 @@ fn records_up_to_their_longest() {
 
 #[test]
 fn usability() {
-    let usable = |more: Value, allowed: &[Algorithm]| parse_with(&more).unwrap().usable(NOW, allowed);
+    let usable = |more: Value, algorithms: &[Algorithm]| {
+        let required = Requirements {
+            now: NOW,
+            algorithms,
+            uv: UserVerification::Preferred,
+        };
+        parse_with(&more).unwrap().check_usable(&required)
+    };
     let es256 = &[Algorithm::Es256];
-    assert_eq!(usable(json!({}), es256), Ok(()));
+    assert_eq!(usable(json!({}), es256), Ok(UserVerification::Preferred));
     assert_eq!(
         usable(json!({"disabled": true}), es256),
         Err(Error::CredentialDisabled)
     );
     assert_eq!(
         usable(json!({"not_after": "2026-09-21T14:13:20Z"}), es256),
-        Ok(())
+        Ok(UserVerification::Preferred)
     );
     let expired = json!({"not_after": "2026-09-21T14:13:19Z"});
     assert_eq!(usable(expired, es256), Err(Error::CredentialExpired));
-    assert_eq!(usable(json!({}), &[]), Err(Error::AlgorithmNotAllowed));
-    assert_eq!(usable(json!({"uv": "required"}), es256), Ok(()));
-    assert_eq!(
-        usable(json!({"fmt": "fido-u2f", "uv": "preferred"}), es256),
-        Ok(())
-    );
-    let u2f_with_uv = json!({"fmt": "fido-u2f", "uv": "required"});
-    assert_eq!(usable(u2f_with_uv, es256), Err(Error::CannotVerifyUser));
+    for others in [&[][..], &[Algorithm::EdDsa, Algorithm::Es384, Algorithm::Rs256]] {
+        assert_eq!(usable(json!({}), others), Err(Error::AlgorithmNotAllowed));
+    }
+}
+
+#[test]
+fn records_only_tighten_user_verification() {
+    use UserVerification::{Discouraged, Preferred, Required};
+    let verification = |more: Value, uv| {
+        let required = Requirements {
+            now: NOW,
+            algorithms: Algorithm::ALL,
+            uv,
+        };
+        parse_with(&more).unwrap().check_usable(&required)
+    };
+    for uv in [Discouraged, Preferred, Required] {
+        assert_eq!(verification(json!({}), uv), Ok(uv));
+        assert_eq!(verification(json!({"uv": "discouraged"}), uv), Ok(uv));
+        assert_eq!(
+            verification(json!({"uv": "preferred"}), uv),
+            Ok(uv.max(Preferred))
+        );
+        assert_eq!(verification(json!({"uv": "required"}), uv), Ok(Required));
+    }
+    for uv in [Discouraged, Preferred] {
+        assert_eq!(verification(json!({"fmt": "fido-u2f"}), uv), Ok(uv));
+        assert_eq!(
+            verification(json!({"fmt": "fido-u2f", "uv": "required"}), uv),
+            Err(Error::CannotVerifyUser)
+        );
+    }
+    for u2f in [
+        json!({"fmt": "fido-u2f"}),
+        json!({"fmt": "fido-u2f", "uv": "discouraged"}),
+    ] {
+        assert_eq!(verification(u2f, Required), Err(Error::CannotVerifyUser));
+    }
+}
+
+#[test]
+fn every_supported_algorithm_is_read() {
+    for (pk, algorithm) in [
+        (cose_of(Algorithm::Es256), Algorithm::Es256),
+        (cose_of(Algorithm::EdDsa), Algorithm::EdDsa),
+        (cose_of(Algorithm::Es384), Algorithm::Es384),
+        (cose_of(Algorithm::Rs256), Algorithm::Rs256),
+    ] {
+        let pk = Base64UrlUnpadded::encode_string(&pk);
+        let record = parse_with(&json!({"pk": pk, "alg": algorithm.identifier()})).unwrap();
+        assert_eq!(record.public_key().algorithm(), algorithm);
+        let allowed = Requirements {
+            now: NOW,
+            algorithms: &[algorithm],
+            uv: UserVerification::Discouraged,
+        };
+        assert!(record.check_usable(&allowed).is_ok());
+        let others: Vec<_> = Algorithm::ALL
+            .iter()
+            .copied()
+            .filter(|other| *other != algorithm)
+            .collect();
+        let others = Requirements {
+            algorithms: &others,
+            ..allowed
+        };
+        assert_eq!(record.check_usable(&others), Err(Error::AlgorithmNotAllowed));
+    }
 }

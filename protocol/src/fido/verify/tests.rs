@@ -10,10 +10,15 @@ use serde_json::{Value, json};
 use super::*;
 use crate::fido::record::{
     NewCredential,
-    tests::{NOW, record_json},
+    tests::{NOW, cose_of, record_json},
 };
 
 const ES256: &[Algorithm] = &[Algorithm::Es256];
+const REQUIRED: Requirements<'_> = Requirements {
+    now: NOW,
+    algorithms: ES256,
+    uv: UserVerification::Preferred,
+};
 const ID: &[u8] = &[0x1d; 64];
 
 /// COSE_Key of an uncompressed point or of what ends in one.
@@ -105,8 +110,7 @@ fn context() -> AssertionContext<'static> {
         nonce: &[1; 32],
         transcript: &[2; 32],
         request_hash: [3; 32],
-        now: NOW,
-        algorithms: ES256,
+        required: REQUIRED,
     }
 }
 
@@ -118,13 +122,6 @@ fn good_assertion_is_accepted() {
     assert_eq!(accepted.label.to_string(), "key1");
     assert_eq!(accepted.counter, 7);
     assert!(accepted.flags.is_user_present());
-}
-
-#[test]
-fn user_verification_reaches_the_factor() {
-    let login = Login::new(json!({"uv": "required"}));
-    let accepted = login.verify(&login.assertion(head("r.org", 0x05, 1))).unwrap();
-    assert!(accepted.factor.is_user_verified());
 }
 
 #[test]
@@ -178,7 +175,10 @@ fn algorithm_that_is_not_allowed() {
     let login = Login::new(json!({}));
     let assertion = login.assertion(head("r.org", 0x01, 1));
     let context = AssertionContext {
-        algorithms: &[],
+        required: Requirements {
+            algorithms: &[Algorithm::EdDsa, Algorithm::Es384, Algorithm::Rs256],
+            ..REQUIRED
+        },
         ..context()
     };
     let error = verify_assertion(&login.credentials, &assertion, &context).err();
@@ -223,14 +223,6 @@ fn user_not_present() {
     let login = Login::new(json!({}));
     for flags in [0x00, 0x04, 0x3e] {
         login.assert_refused(&login.assertion(head("r.org", flags, 1)), Error::UserNotPresent);
-    }
-}
-
-#[test]
-fn user_not_verified() {
-    let login = Login::new(json!({"uv": "required"}));
-    for flags in [0x01, 0x3b] {
-        login.assert_refused(&login.assertion(head("r.org", flags, 1)), Error::UserNotVerified);
     }
 }
 
@@ -415,8 +407,16 @@ fn refused_registrations() {
             Error::MalformedPublicKey,
         ),
         (
-            attested("r.org", 0x41, b"new", b"\xa1\x03\x27"),
-            Error::UnsupportedAlgorithm(-8),
+            attested("r.org", 0x41, b"new", b"\xa1\x03\x32"),
+            Error::UnsupportedAlgorithm(-19),
+        ),
+        (
+            attested("r.org", 0x41, b"new", b"\xa1\x03\x38\x23"),
+            Error::ForbiddenAlgorithm("ES512"),
+        ),
+        (
+            attested("r.org", 0x41, b"new", &cose_of(Algorithm::EdDsa)),
+            Error::AlgorithmNotAllowed,
         ),
         (
             attested("r.org", 0x41, ID, &key),
@@ -441,4 +441,7 @@ fn registration_with_an_algorithm_that_is_not_allowed() {
     );
 }
 
+mod algorithms;
 mod hardware_keys;
+mod user_verification;
+mod webauthn;

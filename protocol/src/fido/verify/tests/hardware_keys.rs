@@ -12,8 +12,8 @@ fn bytes(vector: &Value, member: &str) -> Vec<u8> {
     hex::decode(vector[member].as_str().unwrap()).unwrap()
 }
 
-/// Verifies the recorded assertion of `case` with these flags, over its recorded client data hash.
-fn verify_recorded(case: &str, flags: u8, more: Value) -> Result<AuthenticatorData, Error> {
+/// The recorded assertion of `case` with these flags: a record for its key, and the recorded client data hash.
+fn recorded(case: &str, flags: u8, more: Value) -> (CredentialRecord, FidoAssertion, [u8; 32]) {
     let vectors = vectors("assertions");
     let is_wanted = |vector: &&Value| vector["case"] == case && vector["flags"] == flags;
     let vector = vectors.iter().find(is_wanted).unwrap();
@@ -26,18 +26,36 @@ fn verify_recorded(case: &str, flags: u8, more: Value) -> Result<AuthenticatorDa
         signature: bytes(vector, "signature"),
     };
     let hash = bytes(vector, "client_data_hash").try_into().unwrap();
-    verify_signed_data(&record_for(&public_key, members), &assertion, &hash)
+    (record_for(&public_key, members), assertion, hash)
 }
 
-/// The touched assertion verifies with its counter, and not after it; the silent one is refused.
+fn verify_recorded(case: &str, flags: u8, more: Value) -> Result<AuthenticatorData, Error> {
+    let (record, assertion, hash) = recorded(case, flags, more);
+    let uv = record.check_usable(&REQUIRED)?;
+    verify_signed_data(&record, uv, &assertion, &hash)
+}
+
+/// A silent assertion is refused though its signature is good.
+fn assert_silent_refused(case: &str) {
+    let (record, assertion, hash) = recorded(case, 0, json!({}));
+    let signed = [&assertion.authenticator_data, &hash[..]].concat();
+    assert_eq!(
+        verify_signature(record.public_key(), &signed, &assertion.signature),
+        Ok(())
+    );
+    let refused = verify_recorded(case, 0, json!({}));
+    assert_eq!(refused, Err(Error::UserNotPresent));
+}
+
+/// The touched assertion verifies with its counter, and not after it.
 fn assert_recorded(case: &str, flags: u8, counter: u32) {
     let data = verify_recorded(case, flags, json!({})).unwrap();
     assert_eq!(data.counter, counter);
     assert_eq!(data.flags.is_user_verified(), flags == 5);
     let replayed = verify_recorded(case, flags, json!({"counter": counter}));
     assert_eq!(replayed, Err(Error::CounterNotIncreased));
-    let silent = verify_recorded(case, 0, json!({}));
-    assert_eq!(silent, Err(Error::UserNotPresent));
+    let with_uv = verify_recorded(case, flags, json!({"uv": "required"}));
+    assert_eq!(with_uv.is_ok(), flags == 5);
 }
 
 #[test]
@@ -66,6 +84,31 @@ fn su_user_ldap() {
 #[test]
 fn su_with_12_mappings_ipa() {
     assert_recorded("test_passkey__su_with_12_mappings/umockdev.script.ipa", 5, 68);
+}
+
+#[test]
+fn check_tgt_ipa_silent() {
+    assert_silent_refused("test_passkey__check_tgt/umockdev.script.ipa");
+}
+
+#[test]
+fn su_fips_fido_key_ad_silent() {
+    assert_silent_refused("test_passkey__su_fips_fido_key/umockdev.script.ad");
+}
+
+#[test]
+fn su_no_pin_set_ipa_silent() {
+    assert_silent_refused("test_passkey__su_no_pin_set/umockdev.script.ipa");
+}
+
+#[test]
+fn su_user_ldap_silent() {
+    assert_silent_refused("test_passkey__su_user/umockdev.script.ldap");
+}
+
+#[test]
+fn su_with_12_mappings_ipa_silent() {
+    assert_silent_refused("test_passkey__su_with_12_mappings/umockdev.script.ipa");
 }
 
 #[test]

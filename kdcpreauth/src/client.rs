@@ -1,0 +1,104 @@
+//! A client as both modules see it: what the database and the configuration say of it now, for one request.
+
+use std::ffi::CString;
+
+use krb5_fido_protocol::{
+    Error as Cause, VerifiedFactor,
+    fido::{
+        policy::{Decision, Enrolment, Subject, decide, is_kadmin, requires_factor, without_realm},
+        record::Requirements,
+    },
+};
+use krb5_plugin::{Result, kdb::Entry, kdcpreauth::Request};
+use time::UtcDateTime;
+
+use crate::{
+    config::{Configuration, Realm},
+    log,
+};
+
+/// What is decided about.
+pub(crate) struct Client<'m> {
+    pub(crate) realm: &'m Realm,
+    pub(crate) enrolment: Enrolment,
+    pub(crate) now: UtcDateTime,
+    name: Vec<u8>,
+    for_kadmin: bool,
+    requires_hwauth: bool,
+}
+
+impl<'m> Client<'m> {
+    /// Reads the client's entry. The realm is that of the entry: the one whose database this is.
+    pub(crate) fn read(
+        configuration: &'m Configuration,
+        request: Request<'_>,
+        entry: Entry<'_>,
+    ) -> Result<Self> {
+        let principal = entry.principal();
+        Ok(Self {
+            realm: configuration.realm(principal.realm()),
+            enrolment: Enrolment::from_attributes(entry.strings()?),
+            now: UtcDateTime::now(),
+            name: without_realm(&principal.unparse()?).to_vec(),
+            for_kadmin: is_kadmin(&request.server().unparse()?),
+            requires_hwauth: entry.requires_hardware(),
+        })
+    }
+
+    /// What it is offered.
+    pub(crate) fn decide(&self) -> Decision<'_> {
+        decide(&self.subject())
+    }
+
+    /// Whether it gets a ticket only for a verified factor.
+    pub(crate) fn requires_factor(&self) -> core::result::Result<bool, Cause> {
+        requires_factor(&self.subject())
+    }
+
+    /// What a credential must satisfy.
+    pub(crate) fn required(&self) -> Requirements<'_> {
+        self.enrolment.requirements(&self.realm.settings, self.now)
+    }
+
+    /// The authentication indicators that a factor is worth: after a touch the client's own, or else the realm's; after
+    /// PIN or fingerprint the realm's for that, too.
+    pub(crate) fn indicators(&self, verified: &VerifiedFactor) -> Vec<CString> {
+        let mut indicators = self.realm.spake_indicators.clone();
+        if verified.is_hardware() {
+            match self.enrolment.indicators() {
+                // Words of an attribute hold no NUL: it ends the attribute.
+                Some(own) => {
+                    indicators.extend(own.iter().filter_map(|word| CString::new(word.as_str()).ok()))
+                }
+                None => indicators.extend_from_slice(&self.realm.fido_indicators),
+            }
+        }
+        if verified.is_user_verified() {
+            indicators.extend_from_slice(&self.realm.fido_uv_indicators);
+        }
+        indicators
+    }
+
+    /// Writes into the log why none of its keys may be used.
+    pub(crate) fn log_unusable(&self, request: Request<'_>) {
+        for garbled in self.enrolment.garbled() {
+            log::record_unusable(request, &garbled.to_string());
+        }
+        for (label, record) in self.enrolment.credentials() {
+            if let Err(cause) = record.check_usable(&self.required()) {
+                log::record_unusable(request, &format!("{}: {cause}", label.attribute_name()));
+            }
+        }
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            settings: &self.realm.settings,
+            enrolment: &self.enrolment,
+            name: &self.name,
+            for_kadmin: self.for_kadmin,
+            requires_hwauth: self.requires_hwauth,
+            now: self.now,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the string attributes of a principal say about second factors.
+
+use core::{fmt, str};
+
+use time::UtcDateTime;
+
+use super::{Policy, Settings};
+use crate::{
+    Error,
+    fido::{
+        factor::UserVerification,
+        label::Label,
+        record::{CredentialRecord, Requirements},
+    },
+    registry::{ATTRIBUTE_INDICATOR, ATTRIBUTE_POLICY, ATTRIBUTE_PREFIX, ATTRIBUTE_USER_VERIFICATION},
+};
+
+/// How much of the name of an unreadable attribute is shown, in bytes: as much as `fido:` and a label may take.
+const SHOWN_NAME_MAX: usize = 37;
+
+/// What the string attributes of a principal say about second factors.
+///
+/// A principal is *enrolled* if it has any `fido:` attribute, readable or not: losing, disabling or garbling a record
+/// never turns into "password is enough".
+#[derive(Clone, Debug, Default)]
+pub struct Enrolment {
+    credentials: Vec<(Label, CredentialRecord)>,
+    garbled: Vec<Garbled>,
+    policy: Option<Policy>,
+    uv: Option<UserVerification>,
+    indicators: Option<Vec<String>>,
+    refusal: Option<Error>,
+}
+
+/// A `fido:` attribute that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Garbled {
+    /// The name of the attribute, as it is in the KDB entry.
+    pub attribute: Vec<u8>,
+    /// What is wrong with its label or its record.
+    pub error: Error,
+}
+
+impl Enrolment {
+    /// Reads all string attributes of a KDB entry, names and values. They may be any bytes: an attribute that is not
+    /// UTF-8 must not be left out by the caller.
+    pub fn from_attributes<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        attributes: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let mut enrolment = Self::default();
+        for (name, value) in attributes {
+            enrolment.read_attribute(name.as_ref(), value.as_ref());
+        }
+        enrolment
+    }
+
+    fn read_attribute(&mut self, name: &[u8], value: &[u8]) {
+        if !name.starts_with(ATTRIBUTE_PREFIX.as_bytes()) {
+            if let Err(error) = self.read_override(name, value) {
+                self.refusal.get_or_insert(error);
+            }
+            return;
+        }
+        match parse_credential(name, value) {
+            Ok(credential) => self.credentials.push(credential),
+            Err(error) => self.garbled.push(Garbled {
+                attribute: name.to_vec(),
+                error,
+            }),
+        }
+    }
+
+    /// Reads one of the principal's own settings, and passes over what is none. No setting has an empty value, so that
+    /// one which is not UTF-8 may be taken for that.
+    fn read_override(&mut self, name: &[u8], value: &[u8]) -> Result<(), Error> {
+        let text = str::from_utf8(value).unwrap_or_default();
+        if name == ATTRIBUTE_POLICY.as_bytes() {
+            self.policy = Some(Policy::parse(text)?);
+        } else if name == ATTRIBUTE_USER_VERIFICATION.as_bytes() {
+            self.uv = Some(UserVerification::parse(text)?);
+        } else if name == ATTRIBUTE_INDICATOR.as_bytes() {
+            self.indicators = Some(parse_indicators(text)?);
+        }
+        Ok(())
+    }
+
+    /// Whether there is any `fido:` attribute.
+    pub const fn is_enrolled(&self) -> bool {
+        !self.credentials.is_empty() || !self.garbled.is_empty()
+    }
+
+    /// The credentials whose records can be read, usable or not.
+    pub fn credentials(&self) -> &[(Label, CredentialRecord)] {
+        &self.credentials
+    }
+
+    /// The `fido:` attributes that cannot be read.
+    pub fn garbled(&self) -> &[Garbled] {
+        &self.garbled
+    }
+
+    /// Why a setting of the principal cannot be read, the first that cannot: then there is no ticket.
+    pub const fn refusal(&self) -> Option<Error> {
+        self.refusal
+    }
+
+    /// The principal's own indicators, at least one, in place of the realm's `fido_indicator`.
+    pub fn indicators(&self) -> Option<&[String]> {
+        self.indicators.as_deref()
+    }
+
+    /// What the principal's credentials must satisfy.
+    pub fn requirements<'s>(&self, settings: &'s Settings, now: UtcDateTime) -> Requirements<'s> {
+        Requirements {
+            now,
+            algorithms: &settings.algorithms,
+            uv: self.uv.unwrap_or(settings.uv),
+        }
+    }
+
+    /// The policy that holds for the principal.
+    ///
+    /// # Errors
+    /// That of [`Self::refusal`].
+    pub(super) fn policy(&self, settings: &Settings) -> Result<Policy, Error> {
+        match self.refusal {
+            Some(cause) => Err(cause),
+            None => Ok(self.policy.unwrap_or(settings.policy)),
+        }
+    }
+}
+
+fn parse_credential(name: &[u8], value: &[u8]) -> Result<(Label, CredentialRecord), Error> {
+    let name = str::from_utf8(name).map_err(|_| Error::MalformedLabel)?;
+    let value = str::from_utf8(value).map_err(|_| Error::RecordNotObject)?;
+    Ok((
+        Label::parse_attribute_name(name)?,
+        CredentialRecord::parse(value)?,
+    ))
+}
+
+/// Indicators between white space, as `require_auth` lists them.
+fn parse_indicators(value: &str) -> Result<Vec<String>, Error> {
+    let is_printable = |word: &&str| !word.contains(char::is_control);
+    let words: Vec<&str> = value.split_whitespace().collect();
+    if words.is_empty() || !words.iter().all(is_printable) {
+        return Err(Error::MalformedIndicator);
+    }
+    Ok(words.into_iter().map(str::to_owned).collect())
+}
+
+impl fmt::Display for Garbled {
+    /// The name, escaped and cut to the length of a proper one, and what is wrong.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.attribute.get(..SHOWN_NAME_MAX).unwrap_or(&self.attribute);
+        write!(formatter, "{}: {}", shown.escape_ascii(), self.error)
+    }
+}

@@ -1,0 +1,147 @@
+//! The README's real-realm part, followed to the letter, on this machine's own paths: in a mount namespace of its own, so
+//! that the machine itself is not touched.
+#![allow(missing_docs, reason = "a test program")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failure in one is the test's"
+)]
+
+use std::{path::Path, process::Command};
+
+/// Everything that the steps write lies on a layer over the machine's files, which goes away with the namespace.
+const SCRIPT: &str = r#"
+set -eu
+layers=$1 sources=$2
+mount -t tmpfs tmpfs "$layers"
+for directory in /etc /usr/local "$PLUGINDIR" /var/lib/krb5kdc; do
+    mkdir -p "$directory"
+    layer=$layers/$(echo "$directory" | tr / _)
+    mkdir "$layer" "$layer/upper" "$layer/work"
+    mount -t overlay overlay -o "lowerdir=$directory,upperdir=$layer/upper,workdir=$layer/work" "$directory"
+done
+ip link set lo up
+listing() { find /usr/local "$PLUGINDIR" -type f | sort; }
+listing > "$layers/before"
+
+cd "$sources"
+make -s install
+
+cat > /etc/krb5.conf <<X
+[libdefaults]
+    default_realm = EXAMPLE.COM
+    dns_lookup_kdc = false
+    rdns = false
+[realms]
+    EXAMPLE.COM = {
+        kdc = 127.0.0.1
+    }
+X
+rm -f /etc/krb5kdc/*
+cat > /etc/krb5kdc/kdc.conf <<X
+[realms]
+    EXAMPLE.COM = {
+        database_name = /var/lib/krb5kdc/principal
+        key_stash_file = /etc/krb5kdc/stash
+        kdc_listen = 127.0.0.1:88
+        kdc_tcp_listen = 127.0.0.1:88
+    }
+[logging]
+    kdc = FILE:$layers/kdc.log
+X
+kdb5_util create -s -P 'master password' > /dev/null
+kadmin.local addprinc -pw secret +requires_preauth alice
+krb5kdc -P "$layers/pid"
+trap 'kill $(cat "$layers/pid")' EXIT
+export KRB5CCNAME=FILE:$layers/cache
+echo '-- before'
+echo secret | kinit alice
+kdestroy
+
+# Step 2.
+cat docs/examples/krb5-fido-kdc.conf >> /etc/krb5kdc/kdc.conf
+kill $(cat "$layers/pid"); while kill -0 $(cat "$layers/pid") 2> /dev/null; do sleep 0.05; done
+krb5kdc -P "$layers/pid"
+# Step 3.
+mkdir -p /etc/krb5.conf.d
+sed -i '1i includedir /etc/krb5.conf.d' /etc/krb5.conf
+cp docs/examples/krb5-fido-client.conf /etc/krb5.conf.d/krb5-fido.conf
+# Step 4, with a key in software.
+softkey run --dir "$layers/key" --socket "$layers/key.sock" --presence auto > "$layers/softkey.log" 2>&1 &
+key=$!
+while ! grep -q ready "$layers/softkey.log"; do sleep 0.05; done
+echo '-- enroll'
+kdb5_fido enroll alice --device unix:"$layers/key.sock"
+# Step 5.
+echo '-- login'
+echo secret | kinit -X fido_device=unix:"$layers/key.sock" alice
+klist -f
+echo '-- password alone'
+echo secret | kinit -X fido_device=none alice || echo "exit $?"
+kill $key
+
+echo '-- uninstall'
+make -s uninstall
+listing > "$layers/after"
+diff "$layers/before" "$layers/after"
+echo '-- as it was'
+"#;
+
+#[test]
+fn the_steps_of_the_readme_give_a_ticket_and_uninstalling_leaves_nothing() {
+    let layers = tempfile::tempdir().unwrap();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let plugins = plugin_directory();
+    let output = Command::new("unshare")
+        .args([
+            "--mount",
+            "--net",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--map-root-user",
+            "sh",
+            "-c",
+            SCRIPT,
+            "sh",
+        ])
+        .args([layers.path(), sources])
+        .env("PLUGINDIR", plugins)
+        .env_remove("KRB5_CONFIG")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    let (before, rest) = text.split_once("-- enroll").unwrap();
+    assert!(
+        before.contains("Password for alice@EXAMPLE.COM:"),
+        "{text}\n{errors}"
+    );
+    let (enrolment, rest) = rest.split_once("-- login").unwrap();
+    assert!(
+        enrolment.contains("Registered key1 for alice@EXAMPLE.COM."),
+        "{text}\n{errors}"
+    );
+    let (login, rest) = rest.split_once("-- password alone").unwrap();
+    assert!(
+        login.contains("Flags: ") && login.contains("HA"),
+        "{text}\n{errors}"
+    );
+    assert!(
+        rest.contains("exit 1") && rest.contains("-- as it was"),
+        "{text}\n{errors}"
+    );
+    assert!(errors.contains("No security key attached"), "{text}\n{errors}");
+}
+
+/// Where krb5 looks for preauthentication modules, as the Makefile finds it.
+fn plugin_directory() -> String {
+    let output = Command::new("pkg-config")
+        .args(["--variable=libdir", "krb5"])
+        .output()
+        .unwrap();
+    format!(
+        "{}/krb5/plugins/preauth",
+        String::from_utf8(output.stdout).unwrap().trim()
+    )
+}

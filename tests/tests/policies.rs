@@ -1,0 +1,276 @@
+//! fido_policy and what goes with it, on a real KDC. Every cell and rule is tested in the protocol crate; here is what a
+//! user and an administrator see of them.
+#![allow(missing_docs, reason = "a test program")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failure in one is the test's"
+)]
+
+use krb5_fido_keys::{Device, DeviceSpec, Pin, discover};
+use krb5_fido_tests::{Enrolled, PASSWORD, add_service, add_user, ask_for, assert_ticket, kadmin, memory};
+use krb5_testrealm::{Finished, Realm, RealmBuilder};
+
+const NOT_REGISTERED: &str = "bob@KRBTEST.COM must log in with a security key, and none is registered";
+const NONE_USABLE: &str =
+    "None of the security keys registered for alice@KRBTEST.COM may be used: ask your administrator";
+
+fn under(policy: &str) -> RealmBuilder {
+    Realm::builder().kdc_relation("fido_policy", policy)
+}
+
+/// alice has a key, bob has none.
+fn realm(builder: RealmBuilder) -> Enrolled {
+    let enrolled = Enrolled::start(builder);
+    add_user(&enrolled.realm, "bob");
+    enrolled
+}
+
+fn login(realm: &Realm, principal: &str, arguments: &[&str]) -> Finished {
+    realm.kinit(principal, PASSWORD, arguments).unwrap()
+}
+
+fn assert_fails(login: &Finished, message: &str) {
+    assert_eq!(login.code(), Some(1), "{login}");
+    let expected = format!("kinit: {message} while getting initial credentials\n");
+    assert!(login.stderr.ends_with(&expected), "{login}");
+}
+
+/// The factor demanded of whoever has a key also for this service: the stock client cannot say SF-FIDO.
+fn assert_stock_client_refused(realm: &Realm, principal: &str) {
+    assert_eq!(
+        realm.stock_kinit(principal, PASSWORD, &[]).unwrap().code(),
+        Some(1)
+    );
+}
+
+#[test]
+fn permissive_takes_the_key_where_there_is_one() {
+    let Enrolled { realm, key: _key } = realm(under("permissive"));
+    assert_ticket(&realm, &login(&realm, "alice", &[]), "IHA");
+}
+
+#[test]
+fn permissive_takes_the_password_where_there_is_no_key() {
+    let Enrolled { realm, key } = realm(under("permissive").kdc_relation("fido_indicator", "fido"));
+    add_service(&realm, "host/vault", "fido");
+    // Enrolment has set +requires_hwauth, which no policy loosens.
+    kadmin(&realm, &["modprinc", "-requires_hwauth", "alice"]);
+    let before = memory(&key);
+    let without = login(&realm, "alice", &["-X", "fido_device=none"]);
+    assert_ticket(&realm, &without, "IA");
+    assert_eq!(memory(&key), before);
+    assert!(!ask_for(&realm, "host/vault").success());
+    login(&realm, "alice", &[]).checked().unwrap();
+    assert!(ask_for(&realm, "host/vault").success());
+}
+
+#[test]
+fn permissive_lets_a_stock_client_in() {
+    let Enrolled { realm, key: _key } = realm(under("permissive"));
+    kadmin(&realm, &["modprinc", "-requires_hwauth", "alice"]);
+    assert!(realm.stock_kinit("alice", PASSWORD, &[]).unwrap().success());
+}
+
+#[test]
+fn permissive_demands_the_key_for_administration() {
+    let Enrolled { realm, key: _key } = realm(under("permissive"));
+    kadmin(&realm, &["modprinc", "-requires_hwauth", "alice"]);
+    for service in ["kadmin/admin", "kadmin/changepw"] {
+        let arguments = ["-S", service, "-X", "fido_device=none"];
+        let refused = login(&realm, "alice", &arguments);
+        assert_fails(
+            &refused,
+            "No security key attached: plug in the one registered for alice@KRBTEST.COM",
+        );
+        assert!(login(&realm, "alice", &["-S", service]).success());
+        assert!(login(&realm, "bob", &["-S", service]).success());
+    }
+}
+
+#[test]
+fn required_turns_away_whoever_has_no_key_and_says_where_to_get_one() {
+    let page = "https://keys.krbtest.com/enrol";
+    let Enrolled { realm, key: _key } = realm(under("required").kdc_relation("fido_enrol_url", page));
+    assert_fails(
+        &login(&realm, "bob", &[]),
+        &format!("{NOT_REGISTERED}: see {page}"),
+    );
+    assert!(realm.kdc_log().contains("fido: bob@KRBTEST.COM nonce="));
+    assert!(
+        realm
+            .kdc_log()
+            .contains("turned away: no security key is registered")
+    );
+    assert_stock_client_refused(&realm, "bob");
+    assert_ticket(&realm, &login(&realm, "alice", &[]), "IHA");
+}
+
+#[test]
+fn required_without_a_page_names_the_administrator() {
+    let Enrolled { realm, key: _key } = realm(under("required"));
+    assert_fails(
+        &login(&realm, "bob", &[]),
+        &format!("{NOT_REGISTERED}: ask your administrator"),
+    );
+    let getprinc = realm.kadmin_local(&["getprinc", "bob"]).unwrap();
+    assert!(
+        getprinc.stdout.contains("Failed password attempts: 0"),
+        "{getprinc}"
+    );
+}
+
+#[test]
+fn required_refuses_encrypted_timestamp() {
+    let Enrolled { realm, key: _key } = realm(under("required"));
+    let mut kinit = realm.stock_client_command("kinit");
+    kinit.arg("bob");
+    let refused = realm.run(kinit, "correct horse\n").unwrap();
+    assert_eq!(refused.code(), Some(1), "{refused}");
+    assert!(
+        !realm.kdc_log().contains("ISSUE: authtime"),
+        "{}",
+        realm.kdc_log()
+    );
+}
+
+#[test]
+fn required_leaves_hosts_alone_by_default() {
+    let Enrolled { realm, key: _key } = realm(under("required"));
+    realm
+        .add_principal("host/web.krbtest.com", PASSWORD, &["+requires_preauth"])
+        .unwrap();
+    assert_ticket(&realm, &login(&realm, "host/web.krbtest.com", &[]), "IA");
+}
+
+#[test]
+fn exemptions_of_the_realm_replace_the_default() {
+    let builder = under("required")
+        .kdc_relation("fido_exempt", "b*")
+        .kdc_relation("fido_exempt", "x/*");
+    let Enrolled { realm, key: _key } = realm(builder);
+    realm
+        .add_principal("host/web", PASSWORD, &["+requires_preauth"])
+        .unwrap();
+    assert!(login(&realm, "bob", &[]).success());
+    assert!(!login(&realm, "host/web", &[]).success());
+}
+
+#[test]
+fn an_own_policy_is_followed_and_an_unreadable_one_refuses() {
+    let Enrolled { realm, key: _key } = realm(under("enrolled"));
+    kadmin(&realm, &["setstr", "bob", "fido_policy", "required"]);
+    assert_fails(
+        &login(&realm, "bob", &[]),
+        &format!("{NOT_REGISTERED}: ask your administrator"),
+    );
+    kadmin(&realm, &["setstr", "bob", "fido_policy", "sometimes"]);
+    assert_eq!(login(&realm, "bob", &[]).code(), Some(1));
+    assert_stock_client_refused(&realm, "bob");
+    assert!(
+        realm
+            .kdc_log()
+            .contains("has a setting that cannot be followed: unknown fido_policy value")
+    );
+    kadmin(&realm, &["delstr", "bob", "fido_policy"]);
+    assert!(login(&realm, "bob", &[]).success());
+}
+
+#[test]
+fn own_indicators_replace_those_of_the_realm() {
+    let Enrolled { realm, key: _key } = realm(under("enrolled").kdc_relation("fido_indicator", "fido"));
+    add_service(&realm, "host/fido", "fido");
+    add_service(&realm, "host/own", "own");
+    kadmin(&realm, &["setstr", "alice", "fido_indicator", "own"]);
+    login(&realm, "alice", &[]).checked().unwrap();
+    assert!(ask_for(&realm, "host/own").success());
+    assert!(!ask_for(&realm, "host/fido").success());
+}
+
+#[test]
+fn whoever_may_enrol_by_himself_gets_a_ticket_for_that_alone() {
+    let builder = under("required").kdc_relation("fido_self_enrol", "password");
+    let Enrolled { realm, key: _key } = realm(builder);
+    assert!(login(&realm, "bob", &["-S", "kadmin/admin"]).success());
+    assert_fails(
+        &login(&realm, "bob", &[]),
+        &format!("{NOT_REGISTERED}: ask your administrator"),
+    );
+    let arguments = ["-S", "kadmin/admin", "-X", "fido_device=none"];
+    assert_eq!(login(&realm, "alice", &arguments).code(), Some(1));
+}
+
+#[test]
+fn an_algorithm_that_is_not_allowed_makes_the_key_unusable() {
+    let Enrolled { mut realm, key: _key } = realm(under("enrolled"));
+    realm
+        .set_kdc_relation("fido_algorithms", &["EdDSA ES384"])
+        .unwrap();
+    assert_fails(&login(&realm, "alice", &[]), NONE_USABLE);
+    assert!(
+        realm.kdc_log().contains("cannot use fido:blue: "),
+        "{}",
+        realm.kdc_log()
+    );
+}
+
+#[test]
+fn verification_is_demanded_of_a_key_without_a_pin() {
+    let Enrolled { realm, key: _key } = realm(under("enrolled").kdc_relation("fido_uv", "required"));
+    assert_fails(
+        &login(&realm, "alice", &[]),
+        "KRBTEST.COM wants the PIN of software key, and none is set: set one with fido2-token -S",
+    );
+}
+
+#[test]
+fn verification_of_a_principal_replaces_that_of_the_realm() {
+    let Enrolled { realm, key: _key } = realm(under("enrolled").kdc_relation("fido_uv", "required"));
+    kadmin(&realm, &["setstr", "alice", "fido_uv", "discouraged"]);
+    assert_ticket(&realm, &login(&realm, "alice", &[]), "IHA");
+}
+
+#[test]
+fn verification_gives_its_own_indicator() {
+    let builder = under("enrolled")
+        .kdc_relation("fido_uv", "required")
+        .kdc_relation("fido_indicator", "fido")
+        .kdc_relation("fido_uv_indicator", "fido-uv");
+    let Enrolled { realm, key } = realm(builder);
+    add_service(&realm, "host/touch", "fido");
+    add_service(&realm, "host/pin", "fido-uv");
+    set_pin(&key.device());
+    // The password and the PIN come from one pipe, a line each.
+    let mut kinit = realm.command("kinit");
+    kinit.arg("alice");
+    let with_pin = realm.run(kinit, &format!("{PASSWORD}\n123456\n")).unwrap();
+    assert!(with_pin.success(), "{with_pin}");
+    assert!(
+        with_pin
+            .stdout
+            .contains("PIN for software key (8 attempts left): "),
+        "{with_pin}"
+    );
+    assert!(ask_for(&realm, "host/pin").success() && ask_for(&realm, "host/touch").success());
+    assert!(
+        realm.kdc_log().contains("accepted label=blue up=1 uv=1"),
+        "{}",
+        realm.kdc_log()
+    );
+}
+
+#[test]
+fn a_wrong_pin_ends_the_login_and_says_how_many_are_left() {
+    let Enrolled { realm, key } = realm(under("enrolled"));
+    set_pin(&key.device());
+    let mut kinit = realm.command("kinit");
+    kinit.arg("alice");
+    let wrong = realm.run(kinit, &format!("{PASSWORD}\n654321\n")).unwrap();
+    assert_fails(&wrong, "Wrong PIN for software key: 7 attempts left");
+}
+
+fn set_pin(device: &str) {
+    let found = discover(&[DeviceSpec::parse(device).unwrap()]).unwrap();
+    let mut device = Device::open(found.first().unwrap()).unwrap();
+    device.set_pin(&Pin::new(b"123456").unwrap(), None).unwrap();
+}
