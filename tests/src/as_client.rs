@@ -77,6 +77,16 @@ impl AsClient {
         }
     }
 
+    /// The same client at a KDC on another port of this machine.
+    pub fn at_port(&self, port: u16) -> Self {
+        Self {
+            kdc: (Ipv4Addr::LOCALHOST, port).into(),
+            realm: self.realm.clone(),
+            name: self.name.clone(),
+            key: self.key(),
+        }
+    }
+
     /// The principal's name with its realm.
     pub fn principal(&self) -> String {
         format!("{}@{}", self.name, self.realm)

@@ -6,6 +6,14 @@
     reason = "helpers of tests: a failure in one is the test's"
 )]
 
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    process::{Child, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
 use krb5_fido_protocol::{registry::SF_NONE, spake::message::SecondFactor};
 use krb5_fido_tests::{
     AsClient, Enrolled, PASSWORD, add_service, add_user, ask_for, assert_refused, assert_ticket, hello,
@@ -138,6 +146,117 @@ fn final_request_sent_again_after_a_restart() {
         assert!(reply.open(answer.reply_key()).is_some());
     }
     assert_eq!(realm.kdc_log().matches(" accepted label=blue ").count(), 2);
+}
+
+/// How often the same request is sent until workers that take turns have all seen it.
+const ENOUGH: usize = 200;
+
+#[test]
+fn final_request_sent_again_to_another_worker() {
+    let Enrolled { realm, key } = Enrolled::start(Realm::builder().kdc_workers(2));
+    let client = AsClient::new(&realm, "alice");
+    let body = client.tgt_body();
+    let asked = client.begin().say_hello();
+    let assertion = sign(&key, &asked.statement(&body));
+    let answer = asked.answer(&body, &assertion);
+    let request = answer.request.encode();
+    let first = client.send_bytes(&request);
+    // A worker that has answered it sends the same bytes again; another worker issues a ticket of its own.
+    let other = (0..ENOUGH)
+        .map(|_| client.send_bytes(&request))
+        .find(|reply| *reply != first)
+        .unwrap();
+    for reply in [first, other] {
+        let reply = Reply::read(&reply).unwrap().issued();
+        assert!(reply.open(answer.reply_key()).is_some());
+    }
+    assert_eq!(realm.kdc_log().matches(" accepted label=blue ").count(), 2);
+}
+
+#[test]
+fn final_request_sent_again_to_a_second_kdc() {
+    let Enrolled { realm, key } = Enrolled::start(Realm::builder());
+    let second = SecondKdc::start(&realm);
+    let client = AsClient::new(&realm, "alice");
+    let body = client.tgt_body();
+    let asked = client.begin().say_hello();
+    let assertion = sign(&key, &asked.statement(&body));
+    let answer = asked.answer(&body, &assertion);
+    let request = answer.request.encode();
+    let replies = [
+        client.send_bytes(&request),
+        client.at_port(second.port).send_bytes(&request),
+    ];
+    assert_ne!(replies[0], replies[1]);
+    for reply in replies {
+        let reply = Reply::read(&reply).unwrap().issued();
+        assert!(reply.open(answer.reply_key()).is_some());
+    }
+}
+
+#[test]
+fn exchange_begun_at_one_kdc_ends_at_another() {
+    let Enrolled { realm, key } = Enrolled::start(Realm::builder());
+    let second = SecondKdc::start(&realm);
+    let client = AsClient::new(&realm, "alice");
+    let body = client.tgt_body();
+    let asked = client.begin().say_hello();
+    let assertion = sign(&key, &asked.statement(&body));
+    let answer = asked.answer(&body, &assertion);
+    let reply = client.at_port(second.port).send_bytes(&answer.request.encode());
+    assert!(
+        Reply::read(&reply)
+            .unwrap()
+            .issued()
+            .open(answer.reply_key())
+            .is_some()
+    );
+}
+
+/// Another KDC over the same database, on a port of its own.
+struct SecondKdc {
+    port: u16,
+    process: Child,
+}
+
+impl SecondKdc {
+    fn start(realm: &Realm) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let own = realm.dir().join("second-kdc.conf");
+        let configuration = fs::read_to_string(realm.dir().join("kdc.conf")).unwrap();
+        let (here, there) = (realm.kdc_port().to_string(), port.to_string());
+        let configuration =
+            configuration.replace(&format!("127.0.0.1:{here}"), &format!("127.0.0.1:{there}"));
+        fs::write(&own, configuration.replace("kdc.log", "second-kdc.log")).unwrap();
+        let mut command = realm.command("krb5kdc");
+        command
+            .arg("-n")
+            .env("KRB5_KDC_PROFILE", &own)
+            .env("KRB5_CONFIG", realm.dir().join("krb5-daemon.conf"));
+        let process = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let kdc = Self { port, process };
+        let patience = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < patience, "the second KDC does not start");
+            thread::sleep(Duration::from_millis(5));
+        }
+        kdc
+    }
+}
+
+impl Drop for SecondKdc {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
 }
 
 #[test]

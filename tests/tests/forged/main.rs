@@ -11,6 +11,7 @@ mod factors;
 mod honest;
 mod messages;
 mod paper;
+mod since;
 
 use krb5_fido_protocol::{fido::factor::FidoAssertion, registry::SF_NONE, spake::message::SecondFactor};
 use krb5_fido_tests::{AsClient, Asked, Enrolled, LogLine, Statement, as_lines, kerberos::*, sign};
