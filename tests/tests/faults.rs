@@ -164,6 +164,25 @@ fn panic_in_fini_of_the_kdc_is_no_failure() {
     assert!(login(&realm).success());
 }
 
+#[test]
+fn a_password_that_cannot_be_read_is_one_error() {
+    let Enrolled { realm, key: _key } = Enrolled::start(Realm::builder());
+    let mut kinit = realm.command("kinit");
+    kinit.arg("alice");
+    let login = realm.run(kinit, "").unwrap();
+    assert_eq!(login.code(), Some(1), "{login}");
+    assert!(login.stderr.contains("Cannot read password"), "{login}");
+}
+
+#[test]
+fn a_client_without_a_key_of_the_wanted_type_is_one_error() {
+    let builder = Realm::builder().client_relation("libdefaults:default_tkt_enctypes", "camellia256-cts");
+    let Enrolled { realm, key: _key } = Enrolled::start(builder);
+    let login = login(&realm);
+    assert_fails(&login, "KDC has no support for encryption type");
+    assert!(realm.kdc_log().contains("alice@KRBTEST.COM"));
+}
+
 /// A realm whose clients start `helper`.
 fn with_helper(helper: &str) -> Enrolled {
     let mut enrolled = Enrolled::start(Realm::builder());
