@@ -15,6 +15,16 @@ pub enum Error {
         /// What krb5 says.
         text: String,
     },
+    /// A policy that is none: the KDC would not start with it.
+    #[error(
+        "[realms] {realm}: fido_policy = \"{value}\" in kdc.conf is no policy: permissive, enrolled or required"
+    )]
+    UnknownPolicy {
+        /// The realm.
+        realm: String,
+        /// The value.
+        value: String,
+    },
     /// The database cannot be opened.
     #[error(
         "{text} while opening the database of {realm}: this command runs on the KDC, as its administrator"

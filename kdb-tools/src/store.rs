@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use krb5_fido_protocol::{
-    fido::{label::Label, policy::Enrolment, record::CredentialRecord},
+    fido::{
+        label::Label,
+        policy::{Enrolment, Policy},
+        record::CredentialRecord,
+    },
     registry::ATTRIBUTE_PREFIX,
 };
 use krb5_plugin::{
@@ -93,6 +97,24 @@ impl Store {
         profile.realm_values(&self.realm, relation).map_err(configuration)
     }
 
+    /// The realm's fido_policy, as the KDC reads it.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`], [`Error::UnknownPolicy`].
+    fn policy(&self) -> Result<Policy, Error> {
+        let configuration = |error: krb5_plugin::Error| Error::Configuration { text: error.text() };
+        let profile = Profile::of(self.context.get()).map_err(configuration)?;
+        let value = profile
+            .value(&["realms", &self.realm, "fido_policy"])
+            .map_err(configuration)?;
+        value.map_or(Ok(Policy::default()), |value| {
+            Policy::parse(&value).map_err(|_| Error::UnknownPolicy {
+                realm: self.realm.clone(),
+                value,
+            })
+        })
+    }
+
     /// Opens the database.
     ///
     /// # Errors
@@ -168,8 +190,8 @@ impl Keys<'_> {
         Ok(label)
     }
 
-    /// Stores a record, and sets +requires_preauth and +requires_hwauth: what fails closed if a policy module does not
-    /// load.
+    /// Stores a record, and sets +requires_preauth and, unless the policy is permissive, +requires_hwauth: what fails closed
+    /// if a policy module does not load.
     ///
     /// # Errors
     /// [`Error::UnknownPrincipal`], [`Error::LabelTaken`], [`Error::MalformedLabel`], [`Error::AlreadyRegistered`],
@@ -216,13 +238,19 @@ impl Keys<'_> {
             principal: entry.name().to_owned(),
         })?;
         let attribute = label.attribute_name();
+        let before = entry.state(&attribute)?;
+        let policy = match listed.enrolment.own_policy() {
+            Some(policy) => policy,
+            None => self.store.policy()?,
+        };
+        let requires_hwauth = before.flags.requires_hwauth || policy != Policy::Permissive;
         let change = Change {
-            before: entry.state(&attribute)?,
+            before,
             after: State {
                 value: Some(value),
                 flags: Flags {
                     requires_preauth: true,
-                    requires_hwauth: true,
+                    requires_hwauth,
                 },
             },
             attribute,

@@ -35,6 +35,36 @@ pub(crate) fn guard_failure(
     }
 }
 
+/// Takes back what a `Box<T>` was made into, and drops it.
+///
+/// # Safety
+/// `data` came from `Box::<T>::into_raw` and is not used again.
+pub(crate) unsafe fn release<T, D>(data: *mut D) {
+    guard((), || {
+        // SAFETY: the caller vouches for it.
+        drop(unsafe { Box::<T>::from_raw(data.cast()) });
+    });
+}
+
+/// Defines the initvt function `$symbol`, which has `$fill` fill the vtable.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! initvt {
+    ($doc:literal, $symbol:ident, $fill:expr) => {
+        #[doc = $doc]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $symbol(
+            _: $crate::exports::krb5_context,
+            major: ::core::ffi::c_int,
+            _: ::core::ffi::c_int,
+            vtable: $crate::exports::krb5_plugin_vtable,
+        ) -> $crate::exports::krb5_error_code {
+            // SAFETY: krb5 calls initvt functions with a vtable of the interface that their name says.
+            unsafe { $fill(major, vtable) }
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

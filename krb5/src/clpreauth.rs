@@ -21,7 +21,7 @@ use krb5_sys::{
 
 use crate::{
     Context, Error, Failure, KeyBlock, Principal, Prompter, Result,
-    boundary::{guard, guard_failure},
+    boundary::{guard, guard_failure, release},
     data,
 };
 
@@ -230,10 +230,8 @@ unsafe extern "C" fn init<M: Module>(
 }
 
 unsafe extern "C" fn fini<M: Module>(_: krb5_context, data: krb5_clpreauth_moddata) {
-    guard((), || {
-        // SAFETY: invariant 2.
-        drop(unsafe { Box::<M>::from_raw(data.cast()) });
-    });
+    // SAFETY: invariant 2.
+    unsafe { release::<M, _>(data) };
 }
 
 unsafe extern "C" fn request_init<M: Module>(
@@ -254,10 +252,8 @@ unsafe extern "C" fn request_fini<M: Module>(
     request: krb5_clpreauth_modreq,
 ) {
     if !request.is_null() {
-        guard((), || {
-            // SAFETY: invariant 2.
-            drop(unsafe { Box::<M::Request>::from_raw(request.cast()) });
-        });
+        // SAFETY: invariant 2.
+        unsafe { release::<M::Request, _>(request) };
     }
 }
 
@@ -354,16 +350,10 @@ unsafe extern "C" fn process<M: Module>(
 #[macro_export]
 macro_rules! clpreauth_module {
     ($symbol:ident, $module:ty) => {
-        #[doc = "Fills the vtable of the client preauthentication module (clpreauth_plugin.h)."]
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $symbol(
-            _: $crate::exports::krb5_context,
-            major: ::core::ffi::c_int,
-            _: ::core::ffi::c_int,
-            vtable: $crate::exports::krb5_plugin_vtable,
-        ) -> $crate::exports::krb5_error_code {
-            // SAFETY: libkrb5 calls initvt functions with a vtable of the interface that their name says.
-            unsafe { $crate::clpreauth::fill_vtable::<$module>(major, vtable) }
-        }
+        $crate::initvt!(
+            "Fills the vtable of the client preauthentication module (clpreauth_plugin.h).",
+            $symbol,
+            $crate::clpreauth::fill_vtable::<$module>
+        );
     };
 }

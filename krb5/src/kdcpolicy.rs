@@ -14,7 +14,7 @@ use krb5_sys::{
 
 use crate::{
     Context, Error, Failure,
-    boundary::{guard, guard_failure},
+    boundary::{guard, guard_failure, release},
     kdb::Entry,
     kdcpreauth::Request,
 };
@@ -80,10 +80,8 @@ unsafe extern "C" fn init<M: Module>(
 }
 
 unsafe extern "C" fn fini<M: Module>(_: krb5_context, data: krb5_kdcpolicy_moddata) -> krb5_error_code {
-    guard((), || {
-        // SAFETY: invariant 2.
-        drop(unsafe { Box::<M>::from_raw(data.cast()) });
-    });
+    // SAFETY: invariant 2.
+    unsafe { release::<M, _>(data) };
     0
 }
 
@@ -121,16 +119,10 @@ unsafe extern "C" fn check_as<M: Module>(
 #[macro_export]
 macro_rules! kdcpolicy_module {
     ($symbol:ident, $module:ty) => {
-        #[doc = "Fills the vtable of the KDC policy module (kdcpolicy_plugin.h)."]
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $symbol(
-            _: $crate::exports::krb5_context,
-            major: ::core::ffi::c_int,
-            _: ::core::ffi::c_int,
-            vtable: $crate::exports::krb5_plugin_vtable,
-        ) -> $crate::exports::krb5_error_code {
-            // SAFETY: the KDC calls initvt functions with a vtable of the interface that their name says.
-            unsafe { $crate::kdcpolicy::fill_vtable::<$module>(major, vtable) }
-        }
+        $crate::initvt!(
+            "Fills the vtable of the KDC policy module (kdcpolicy_plugin.h).",
+            $symbol,
+            $crate::kdcpolicy::fill_vtable::<$module>
+        );
     };
 }

@@ -24,7 +24,7 @@ use krb5_sys::{
 
 use crate::{
     Context, Error, Failure, KeyBlock, Principal, Result,
-    boundary::guard,
+    boundary::{guard, guard_failure, release},
     data,
     kdb::Entry,
     log::{Level, write},
@@ -290,7 +290,7 @@ unsafe extern "C" fn init<M: Module>(
 ) -> krb5_error_code {
     // SAFETY: the context of this call.
     let context = unsafe { Context::from_raw(context) };
-    crate::boundary::guard_failure(context, Error::INTERNAL, || {
+    guard_failure(context, Error::INTERNAL, || {
         // SAFETY: a NULL-terminated array of strings.
         let realms = unsafe { data::copy_list(realms.cast()) };
         let module = Box::into_raw(Box::new(M::init(context, &realms)?));
@@ -301,10 +301,8 @@ unsafe extern "C" fn init<M: Module>(
 }
 
 unsafe extern "C" fn fini<M: Module>(_: krb5_context, data: krb5_kdcpreauth_moddata) {
-    guard((), || {
-        // SAFETY: invariant 2.
-        drop(unsafe { Box::<M>::from_raw(data.cast()) });
-    });
+    // SAFETY: invariant 2.
+    unsafe { release::<M, _>(data) };
 }
 
 /// The module counts as hardware preauthentication: it is named to principals with requires_hwauth.
@@ -465,16 +463,10 @@ impl<T, F: FnMut(krb5_error_code, *mut T)> Drop for Responder<T, F> {
 #[macro_export]
 macro_rules! kdcpreauth_module {
     ($symbol:ident, $module:ty) => {
-        #[doc = "Fills the vtable of the KDC preauthentication module (kdcpreauth_plugin.h)."]
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $symbol(
-            _: $crate::exports::krb5_context,
-            major: ::core::ffi::c_int,
-            _: ::core::ffi::c_int,
-            vtable: $crate::exports::krb5_plugin_vtable,
-        ) -> $crate::exports::krb5_error_code {
-            // SAFETY: the KDC calls initvt functions with a vtable of the interface that their name says.
-            unsafe { $crate::kdcpreauth::fill_vtable::<$module>(major, vtable) }
-        }
+        $crate::initvt!(
+            "Fills the vtable of the KDC preauthentication module (kdcpreauth_plugin.h).",
+            $symbol,
+            $crate::kdcpreauth::fill_vtable::<$module>
+        );
     };
 }

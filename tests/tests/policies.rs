@@ -54,8 +54,6 @@ fn permissive_takes_the_key_where_there_is_one() {
 fn permissive_takes_the_password_where_there_is_no_key() {
     let Enrolled { realm, key } = realm(under("permissive").kdc_relation("fido_indicator", "fido"));
     add_service(&realm, "host/vault", "fido");
-    // Enrolment has set +requires_hwauth, which no policy loosens.
-    kadmin(&realm, &["modprinc", "-requires_hwauth", "alice"]);
     let before = memory(&key);
     let without = login(&realm, "alice", &["-X", "fido_device=none"]);
     assert_ticket(&realm, &without, "IA");
@@ -66,16 +64,33 @@ fn permissive_takes_the_password_where_there_is_no_key() {
 }
 
 #[test]
+fn hardware_that_an_administrator_demands_is_demanded_under_permissive_too() {
+    let Enrolled { realm, key: _key } = realm(under("permissive"));
+    kadmin(&realm, &["modprinc", "+requires_hwauth", "alice"]);
+    let without = login(&realm, "alice", &["-X", "fido_device=none"]);
+    assert_fails(
+        &without,
+        "No security key attached: plug in the one registered for alice@KRBTEST.COM",
+    );
+}
+
+#[test]
+fn enrolment_sets_the_hardware_flag_unless_the_policy_is_permissive() {
+    let flags = |realm: &Realm| kadmin(realm, &["getprinc", "alice"]).contains("REQUIRES_HW_AUTH");
+    assert!(!flags(&Enrolled::start(under("permissive")).realm));
+    assert!(flags(&Enrolled::start(under("enrolled")).realm));
+    assert!(flags(&Enrolled::start(under("required")).realm));
+}
+
+#[test]
 fn permissive_lets_a_stock_client_in() {
     let Enrolled { realm, key: _key } = realm(under("permissive"));
-    kadmin(&realm, &["modprinc", "-requires_hwauth", "alice"]);
     assert!(realm.stock_kinit("alice", PASSWORD, &[]).unwrap().success());
 }
 
 #[test]
 fn permissive_demands_the_key_for_administration() {
     let Enrolled { realm, key: _key } = realm(under("permissive"));
-    kadmin(&realm, &["modprinc", "-requires_hwauth", "alice"]);
     for service in ["kadmin/admin", "kadmin/changepw"] {
         let arguments = ["-S", service, "-X", "fido_device=none"];
         let refused = login(&realm, "alice", &arguments);

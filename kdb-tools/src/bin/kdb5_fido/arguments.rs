@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// Register a key that is attached to this machine
     ///
     /// Verifies what the key returns, has it make one assertion and checks that as the KDC would, stores the record and
-    /// sets +requires_preauth and +requires_hwauth.
+    /// sets +requires_preauth and, unless fido_policy is permissive, +requires_hwauth.
     Enroll {
         /// The principal
         #[arg(value_name = "PRINC")]

@@ -23,26 +23,34 @@ pub(crate) fn print_added(added: &Added, record: &CredentialRecord, as_json: boo
             "Registered {} for {}.\n{}\n",
             added.label,
             added.principal,
-            tell_flags_set(added.flags_before)
+            tell_flags_set(added.flags_before, added.flags_after)
         )
     };
     print(&text).map_err(Error::OutputAfterChange)
 }
 
-fn tell_flags_set(before: Flags) -> String {
-    let changed = [
-        (before.requires_preauth, "+requires_preauth"),
-        (before.requires_hwauth, "+requires_hwauth"),
+fn tell_flags_set(before: Flags, after: Flags) -> String {
+    let flags = [
+        (
+            before.requires_preauth,
+            after.requires_preauth,
+            "+requires_preauth",
+        ),
+        (before.requires_hwauth, after.requires_hwauth, "+requires_hwauth"),
     ];
-    let set: Vec<&str> = changed
-        .iter()
-        .filter(|(before, _)| !before)
-        .map(|(_, flag)| *flag)
-        .collect();
-    match set.as_slice() {
-        [] => "+requires_preauth and +requires_hwauth were set already.".to_owned(),
+    let changed = flags.iter().filter(|(before, after, _)| before != after);
+    let set: Vec<&str> = changed.map(|(_, _, flag)| *flag).collect();
+    let told = match set.as_slice() {
+        [] if after.requires_hwauth => "+requires_preauth and +requires_hwauth were set already.".to_owned(),
+        [] => "+requires_preauth was set already.".to_owned(),
         set => format!("Set {}.", set.join(" and ")),
+    };
+    if after.requires_hwauth {
+        return told;
     }
+    format!(
+        "{told}\nThe policy is permissive: requires_hwauth stays off, and the password alone will do, too."
+    )
 }
 
 pub(crate) fn print_list(listed: &[Listed], as_json: bool) -> Result<(), Error> {

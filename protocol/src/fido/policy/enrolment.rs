@@ -118,6 +118,11 @@ impl Enrolment {
         }
     }
 
+    /// The principal's own policy, if it has one that can be read.
+    pub const fn own_policy(&self) -> Option<Policy> {
+        self.policy
+    }
+
     /// The policy that holds for the principal.
     ///
     /// # Errors
