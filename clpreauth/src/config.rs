@@ -17,6 +17,9 @@ const TIMEOUT_DEFAULT: &str = "60s";
 const DEVICE: &str = "fido_device";
 const TIMEOUT: &str = "fido_timeout";
 
+/// The values of fido_device that name no device.
+const DEVICES_UNNAMED: [&str; 2] = ["auto", "none"];
+
 /// Options of `kinit -X`: they win over krb5.conf.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
@@ -54,6 +57,13 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// Whether a device is named, so that its absence is an error.
+    pub(crate) fn names_a_device(&self) -> bool {
+        self.devices
+            .iter()
+            .any(|device| !DEVICES_UNNAMED.contains(&device.as_str()))
+    }
+
     /// Reads the configuration for `realm`. An error is a text for the user.
     pub(crate) fn read(context: Context<'_>, realm: &str, options: &Options) -> Result<Self, String> {
         let profile = Profile::of(context).map_err(|error| error.text())?;

@@ -34,9 +34,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A text for the user, of why there is no assertion.
 type Text = String;
 
-/// Whether a key is attached, or configured by name: nothing is asked of it.
+/// Whether a key is attached: nothing is asked of it.
 pub(crate) fn is_key_attached(config: &Config) -> Result<bool, Text> {
-    let helper = Helper::start(config)?;
+    let helper = Helper::start(config, GRACE)?;
     helper.send(&Message::Probe(config.devices.clone()))?;
     match helper.receive()? {
         Message::Attached(attached) => Ok(attached),
@@ -53,7 +53,7 @@ pub(crate) fn get_assertion(
 ) -> Result<FidoAssertion, Text> {
     let realm = request.realm.clone();
     let principal = String::from_utf8_lossy(&request.principal).into_owned();
-    let helper = Helper::start(config)?;
+    let helper = Helper::start(config, Duration::from_secs(config.timeout.into()) + GRACE)?;
     helper.send(&Message::Assert(Box::new(request)))?;
     loop {
         match helper.receive()? {
@@ -89,10 +89,12 @@ fn ask_pin(prompter: Option<Prompter<'_>>, wanted: &PinWanted) -> Result<SecretB
 struct Helper<'a> {
     child: Child,
     config: &'a Config,
+    /// How long it may take to answer.
+    patience: Duration,
 }
 
 impl<'a> Helper<'a> {
-    fn start(config: &'a Config) -> Result<Self, Text> {
+    fn start(config: &'a Config, patience: Duration) -> Result<Self, Text> {
         let environment = environment();
         let environment: Vec<(&str, &OsStr)> = environment
             .iter()
@@ -101,7 +103,11 @@ impl<'a> Helper<'a> {
         let child = Child::start(&config.helper, &environment).map_err(|error| {
             texts::helper_not_started(&config.helper.display().to_string(), &error.to_string())
         })?;
-        Ok(Self { child, config })
+        Ok(Self {
+            child,
+            config,
+            patience,
+        })
     }
 
     fn send(&self, message: &Message) -> Result<(), Text> {
@@ -132,7 +138,7 @@ impl<'a> Helper<'a> {
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now() + Duration::from_secs(self.config.timeout.into()) + GRACE
+        Instant::now() + self.patience
     }
 
     fn explain(&self, error: &io::Error) -> Text {

@@ -32,26 +32,37 @@ fn offers(offered: &[SecondFactor], wanted: i32) -> bool {
 }
 
 /// The factor to respond with: SF-FIDO where it is offered, unless the user may do without a key and has none here.
-fn choose_factor(exchange: &Exchange<'_>, offered: &[SecondFactor], options: &Options) -> Option<i32> {
+fn choose_factor(
+    exchange: &Exchange<'_>,
+    offered: &[SecondFactor],
+    options: &Options,
+) -> Result<i32, Failure> {
     match (offers(offered, SF_FIDO), offers(offered, SF_NONE)) {
-        (true, true) => match find_key(exchange, options) {
-            Ok(true) => Some(SF_FIDO),
-            Ok(false) => Some(SF_NONE),
-            Err(cause) => {
-                trace::no_key(exchange.context(), &cause);
-                Some(SF_NONE)
-            }
-        },
-        (true, false) => Some(SF_FIDO),
-        (false, true) => Some(SF_NONE),
-        (false, false) => None,
+        (true, true) => Ok(if find_key(exchange, options)? {
+            SF_FIDO
+        } else {
+            SF_NONE
+        }),
+        (true, false) => Ok(SF_FIDO),
+        (false, true) => Ok(SF_NONE),
+        // "If none of the factors are acceptable to the client, it MUST abandon the exchange."
+        (false, false) => Err(Error::PREAUTH_FAILED.into()),
     }
 }
 
-fn find_key(exchange: &Exchange<'_>, options: &Options) -> Result<bool, String> {
+/// Whether a key is named or attached. An impossible configuration is an error, not the absence of a key; a helper that
+/// cannot say whether one is attached is.
+fn find_key(exchange: &Exchange<'_>, options: &Options) -> Result<bool, Failure> {
     let realm = String::from_utf8_lossy(exchange.client().realm()).into_owned();
-    let config = Config::read(exchange.context(), &realm, options)?;
-    is_key_attached(&config)
+    let config = Config::read(exchange.context(), &realm, options)
+        .map_err(|text| Failure::new(Error::PASSWORD_INTERRUPTED, text))?;
+    if config.names_a_device() {
+        return Ok(true);
+    }
+    is_key_attached(&config).or_else(|cause| {
+        trace::no_key(exchange.context(), &cause);
+        Ok(false)
+    })
 }
 
 /// Responds to a challenge (RFC 9588 section 4.3). Its group is permitted.
@@ -69,8 +80,7 @@ pub(crate) fn process_challenge(
     if request.has_responded {
         return Err(Error::PREAUTH_FAILED.into());
     }
-    // "If none of the factors are acceptable to the client, it MUST abandon the exchange."
-    let chosen = choose_factor(exchange, offered, options).ok_or(Error::PREAUTH_FAILED)?;
+    let chosen = choose_factor(exchange, offered, options)?;
 
     let initial_key = exchange.reply_key()?;
     let agreed = client::process_challenge(

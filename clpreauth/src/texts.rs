@@ -1,6 +1,9 @@
 //! Everything that people read, in one place.
 
-use krb5_fido_protocol::{fido::factor::NoticeCode, helper::Failure};
+use krb5_fido_protocol::{
+    fido::factor::{NoticeCode, is_page},
+    helper::Failure,
+};
 
 /// The banner while a key waits for its touch.
 pub(crate) fn touch_now(realm: &str, product: &str) -> String {
@@ -55,7 +58,7 @@ pub(crate) fn notice(code: NoticeCode, principal: &str, url: Option<&str>) -> St
             format!("None of the security keys registered for {principal} may be used")
         }
     };
-    match url {
+    match url.filter(|url| is_page(url)) {
         Some(url) => format!("{text}: see {url}"),
         None => format!("{text}: ask your administrator"),
     }
@@ -102,5 +105,25 @@ pub(crate) fn failure(failure: &Failure, principal: &str, realm: &str) -> String
         Failure::U2fOnly { product } => format!("{product} speaks only U2F, which this version does not use"),
         Failure::Device { product, code, text } => format!("{product} failed: {text} ({code})"),
         _ => "krb5-fido-helper failed for a reason that it does not tell".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_the_kdc_is_shown_only_if_it_is_one() {
+        let shown = |url| notice(NoticeCode::EnrolRequired, "alice@R", Some(url));
+        assert!(shown("https://keys.example.com/enrol").ends_with(": see https://keys.example.com/enrol"));
+        for url in [
+            "http://keys.example.com/",
+            "https://x\x1b]0;y\x07",
+            "https://x\ry",
+            "https://\u{202e}x",
+            "https://a b",
+        ] {
+            assert!(shown(url).ends_with(": ask your administrator"), "{url:?}");
+        }
     }
 }

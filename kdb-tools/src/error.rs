@@ -15,15 +15,35 @@ pub enum Error {
         /// What krb5 says.
         text: String,
     },
-    /// A policy that is none: the KDC would not start with it.
-    #[error(
-        "[realms] {realm}: fido_policy = \"{value}\" in kdc.conf is no policy: permissive, enrolled or required"
-    )]
-    UnknownPolicy {
+    /// A relation of kdc.conf that the KDC would not start with.
+    #[error("[realms] {realm}: {relation} = \"{value}\" in kdc.conf: {cause}")]
+    ImpossibleValue {
         /// The realm.
         realm: String,
-        /// The value.
+        /// The relation.
+        relation: &'static str,
+        /// Its value.
         value: String,
+        /// What is wrong with it.
+        cause: Cause,
+    },
+    /// The realm accepts no algorithm that keys are asked for.
+    #[error(
+        "fido_algorithms of {realm} accepts none of the algorithms that keys are registered with here: ES256"
+    )]
+    NoCommonAlgorithm {
+        /// The realm.
+        realm: String,
+    },
+    /// The realm demands verification that the key cannot do.
+    #[error(
+        "{realm} wants the PIN of {product}, and none is set: set one with fido2-token -S; nothing was stored"
+    )]
+    PinNotSet {
+        /// The realm.
+        realm: String,
+        /// The key.
+        product: String,
     },
     /// The database cannot be opened.
     #[error(
@@ -135,7 +155,7 @@ pub enum Error {
     },
     /// The last key goes only with `--yes`.
     #[error(
-        "{label} is the last key of {principal}: without one the password alone will do; say --yes if that is meant"
+        "{label} is the last key of {principal}: without one fido_policy decides whether the password alone will do; say --yes if that is meant"
     )]
     LastKey {
         /// The principal.

@@ -12,6 +12,7 @@ use krb5_fido_protocol::{
         cose::Algorithm,
         factor::{FidoAssertion, UserVerification},
         label::Label,
+        policy::Settings,
         record::{CredentialRecord, NewCredential, Requirements},
         verify::{
             AssertionContext, Registration, RegistrationContext, verify_assertion, verify_registration,
@@ -51,6 +52,8 @@ pub struct KeyRequest<'a> {
     pub realm: &'a str,
     /// Which attached keys are looked at: values of fido_device, none for all.
     pub devices: &'a [String],
+    /// What the realm demands of keys.
+    pub settings: &'a Settings,
     /// Who registers it: goes into the record.
     pub by: &'a str,
 }
@@ -73,6 +76,7 @@ pub fn register(request: &KeyRequest<'_>, terminal: &dyn Terminal) -> Result<Reg
     let mut device = Device::open(&found)?;
     let product = found.product().to_owned();
     let pin = ask_pin(&mut device, &product, terminal)?;
+    check_demands(request, &device, &product, pin.as_ref())?;
     let refused = |cause| Error::Refused {
         product: product.clone(),
         cause,
@@ -177,6 +181,37 @@ fn verification<'a>(device: &Device, pin: Option<&'a Pin>) -> Verification<'a> {
     }
 }
 
+/// Refuses, before anybody touches it, a key that the KDC would refuse.
+fn check_demands(
+    request: &KeyRequest<'_>,
+    device: &Device,
+    product: &str,
+    pin: Option<&Pin>,
+) -> Result<(), Error> {
+    let required = requirements(request);
+    if !ALGORITHMS
+        .iter()
+        .any(|algorithm| required.algorithms.contains(algorithm))
+    {
+        return Err(Error::NoCommonAlgorithm {
+            realm: request.realm.to_owned(),
+        });
+    }
+    let verifies = !matches!(verification(device, pin), Verification::None);
+    if required.uv == UserVerification::Required && !verifies {
+        return Err(Error::PinNotSet {
+            realm: request.realm.to_owned(),
+            product: product.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// What the KDC demands of a key of this principal now.
+fn requirements<'a>(request: &KeyRequest<'a>) -> Requirements<'a> {
+    request.listed.enrolment.requirements(request.settings, now())
+}
+
 fn make_credential(
     device: &mut Device,
     request: &KeyRequest<'_>,
@@ -239,11 +274,7 @@ fn check_login(
         nonce: &nonce,
         transcript: &transcript,
         request_hash,
-        required: Requirements {
-            now: now(),
-            algorithms: ALGORITHMS,
-            uv: UserVerification::Preferred,
-        },
+        required: requirements(request),
     };
     let credentials = [(Label::lowest_free(&[]), record)];
     let assertion = FidoAssertion {

@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use krb5_fido_protocol::{
+    Error as Cause,
     fido::{
+        cose::Algorithm,
+        factor::UserVerification,
         label::Label,
-        policy::{Enrolment, Policy},
+        policy::{Enrolment, Policy, Settings},
         record::CredentialRecord,
     },
     registry::ATTRIBUTE_PREFIX,
@@ -97,22 +100,39 @@ impl Store {
         profile.realm_values(&self.realm, relation).map_err(configuration)
     }
 
-    /// The realm's fido_policy, as the KDC reads it.
+    /// What the realm's kdc.conf demands of keys: fido_policy, fido_uv and fido_algorithms. The rest has its defaults.
     ///
     /// # Errors
-    /// [`Error::Configuration`], [`Error::UnknownPolicy`].
-    fn policy(&self) -> Result<Policy, Error> {
+    /// [`Error::Configuration`], [`Error::ImpossibleValue`].
+    pub fn settings(&self) -> Result<Settings, Error> {
+        let mut settings = Settings::default();
+        self.read_relation("fido_policy", Policy::parse, &mut settings.policy)?;
+        self.read_relation("fido_uv", UserVerification::parse, &mut settings.uv)?;
+        self.read_relation("fido_algorithms", Algorithm::parse_list, &mut settings.algorithms)?;
+        Ok(settings)
+    }
+
+    fn read_relation<T>(
+        &self,
+        relation: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Cause>,
+        setting: &mut T,
+    ) -> Result<(), Error> {
         let configuration = |error: krb5_plugin::Error| Error::Configuration { text: error.text() };
         let profile = Profile::of(self.context.get()).map_err(configuration)?;
-        let value = profile
-            .value(&["realms", &self.realm, "fido_policy"])
-            .map_err(configuration)?;
-        value.map_or(Ok(Policy::default()), |value| {
-            Policy::parse(&value).map_err(|_| Error::UnknownPolicy {
-                realm: self.realm.clone(),
-                value,
-            })
-        })
+        let Some(value) = profile
+            .value(&["realms", &self.realm, relation])
+            .map_err(configuration)?
+        else {
+            return Ok(());
+        };
+        *setting = parse(&value).map_err(|cause| Error::ImpossibleValue {
+            realm: self.realm.clone(),
+            relation,
+            value,
+            cause,
+        })?;
+        Ok(())
     }
 
     /// Opens the database.
@@ -239,11 +259,14 @@ impl Keys<'_> {
         })?;
         let attribute = label.attribute_name();
         let before = entry.state(&attribute)?;
-        let policy = match listed.enrolment.own_policy() {
-            Some(policy) => policy,
-            None => self.store.policy()?,
-        };
-        let requires_hwauth = before.flags.requires_hwauth || policy != Policy::Permissive;
+        // A setting that cannot be read closes the password: it must not open it here.
+        let is_permissive = listed.enrolment.refusal().is_none()
+            && listed
+                .enrolment
+                .own_policy()
+                .map_or_else(|| self.store.settings().map(|it| it.policy), Ok)?
+                == Policy::Permissive;
+        let requires_hwauth = before.flags.requires_hwauth || !is_permissive;
         let change = Change {
             before,
             after: State {

@@ -28,19 +28,22 @@ pub(crate) struct Client<'m> {
 }
 
 impl<'m> Client<'m> {
-    /// Reads the client's entry. The realm is that of the entry: the one whose database this is.
+    /// Reads the client's entry. The realm is that of the entry: the one whose database this is. The service is named by its
+    /// entry where that is known, since a request may use an alias; the policy module, which has the last word, knows it.
     pub(crate) fn read(
         configuration: &'m Configuration,
         request: Request<'_>,
         entry: Entry<'_>,
+        server: Option<Entry<'_>>,
     ) -> Result<Self> {
         let principal = entry.principal();
+        let service = server.map_or(request.server(), |server| server.principal());
         Ok(Self {
             realm: configuration.realm(principal.realm()),
             enrolment: Enrolment::from_attributes(entry.strings()?),
             now: UtcDateTime::now(),
             name: without_realm(&principal.unparse()?).to_vec(),
-            for_kadmin: is_kadmin(&request.server().unparse()?),
+            for_kadmin: is_kadmin(&service.unparse()?),
             requires_hwauth: entry.requires_hardware(),
         })
     }

@@ -9,7 +9,7 @@ use krb5_fido_protocol::{
     Error as Cause,
     fido::{
         cose::Algorithm,
-        factor::UserVerification,
+        factor::{UserVerification, is_page},
         policy::{Exemptions, Policy, SelfEnrol, Settings},
     },
 };
@@ -153,9 +153,8 @@ fn take(realm: &mut Realm, relation: &str, values: Vec<String>) -> Result<(), St
     Ok(())
 }
 
-/// What kinit prints: one line, and a page that is not read in the clear.
 fn parse_url(value: &str) -> Result<String, String> {
-    match value.starts_with("https://") && !value.chars().any(|char| char.is_control() || char == ' ') {
+    match is_page(value) {
         true => Ok(value.to_owned()),
         false => Err("a page begins with https:// and has no spaces".to_owned()),
     }

@@ -217,7 +217,7 @@ fn parse_assertion(data: &[u8]) -> Result<FidoAssertion, Failure> {
 /// What the database says of the client, as it is now.
 fn read_client<'m>(module: &'m SpakeKdc, exchange: &Exchange<'_>) -> Result<Client<'m>, Failure> {
     let entry = exchange.client_entry().ok_or(Error::DISCARD)?;
-    Client::read(&module.configuration, exchange.request(), entry).map_err(fault)
+    Client::read(&module.configuration, exchange.request(), entry, None).map_err(fault)
 }
 
 /// "What the KDC checks": the assertion must be good for this request.

@@ -23,12 +23,13 @@ impl Module for FidoPolicy {
         _: Context<'_>,
         request: Request<'_>,
         client: Option<Entry<'_>>,
+        server: Option<Entry<'_>>,
     ) -> Result<(), Failure> {
         // Taken in any case: a mark is worth one answer.
         let is_verified = marks::take(request);
         let entry = client.ok_or(Error::POLICY)?;
         // A fault of the KDC's own: no ticket either.
-        let client = Client::read(&self.0, request, entry)
+        let client = Client::read(&self.0, request, entry, server)
             .map_err(|error| Failure::new(Error::POLICY, error.text()))?;
         let required = client.requires_factor().map_err(|cause| {
             log::setting_refused(request, cause);

@@ -42,6 +42,7 @@ pub trait Module: Sized + 'static {
         context: Context<'_>,
         request: Request<'_>,
         client: Option<Entry<'_>>,
+        server: Option<Entry<'_>>,
     ) -> Result<(), Failure>;
 }
 
@@ -90,7 +91,7 @@ unsafe extern "C" fn check_as<M: Module>(
     data: krb5_kdcpolicy_moddata,
     request: *const krb5_kdc_req,
     client: *const krb5_db_entry,
-    _: *const krb5_db_entry,
+    server: *const krb5_db_entry,
     _: *const *const c_char,
     status: *mut *const c_char,
     _: *mut krb5_deltat,
@@ -106,7 +107,9 @@ unsafe extern "C" fn check_as<M: Module>(
         let request = unsafe { Request::from_raw(context, request) }?;
         // SAFETY: invariant 3.
         let client = unsafe { Entry::from_raw(context, client) };
-        module.check_as(context, request, client)
+        // SAFETY: invariant 3.
+        let server = unsafe { Entry::from_raw(context, server) };
+        module.check_as(context, request, client, server)
     });
     if code != 0 {
         // SAFETY: the KDC's out parameter; the string is static.

@@ -8,7 +8,9 @@
 )]
 
 use krb5_fido_keys::{Device, DeviceSpec, Pin, discover};
-use krb5_fido_tests::{Enrolled, PASSWORD, add_service, add_user, ask_for, assert_ticket, kadmin, memory};
+use krb5_fido_tests::{
+    Enrolled, PASSWORD, add_service, add_user, ask_for, assert_ticket, attribute, kadmin, memory,
+};
 use krb5_testrealm::{Finished, Realm, RealmBuilder};
 
 const NOT_REGISTERED: &str = "bob@KRBTEST.COM must log in with a security key, and none is registered";
@@ -229,9 +231,19 @@ fn an_algorithm_that_is_not_allowed_makes_the_key_unusable() {
     );
 }
 
+/// The policy becomes stricter after the enrolment.
+fn then_verify() -> Enrolled {
+    let builder = under("enrolled")
+        .kdc_relation("fido_indicator", "fido")
+        .kdc_relation("fido_uv_indicator", "fido-uv");
+    let mut enrolled = realm(builder);
+    enrolled.realm.set_kdc_relation("fido_uv", &["required"]).unwrap();
+    enrolled
+}
+
 #[test]
 fn verification_is_demanded_of_a_key_without_a_pin() {
-    let Enrolled { realm, key: _key } = realm(under("enrolled").kdc_relation("fido_uv", "required"));
+    let Enrolled { realm, key: _key } = then_verify();
     assert_fails(
         &login(&realm, "alice", &[]),
         "KRBTEST.COM wants the PIN of software key, and none is set: set one with fido2-token -S",
@@ -239,19 +251,46 @@ fn verification_is_demanded_of_a_key_without_a_pin() {
 }
 
 #[test]
+fn a_key_that_the_kdc_would_refuse_is_not_enrolled() {
+    let Enrolled { mut realm, key } = then_verify();
+    let device = key.device();
+    let enroll = ["enroll", "bob", "--device", &device];
+    let refused = realm.kdb5_fido(&enroll).unwrap();
+    assert_eq!(refused.code(), Some(1), "{refused}");
+    let expected = "kdb5_fido: KRBTEST.COM wants the PIN of software key, and none is set: set one with fido2-token -S; \
+                    nothing was stored\n";
+    assert!(refused.stderr.ends_with(expected), "{refused}");
+
+    realm.set_kdc_relation("fido_uv", &[]).unwrap();
+    realm.set_kdc_relation("fido_algorithms", &["EdDSA"]).unwrap();
+    let refused = realm.kdb5_fido(&enroll).unwrap();
+    assert_eq!(refused.code(), Some(1), "{refused}");
+    assert!(
+        refused
+            .stderr
+            .contains("fido_algorithms of KRBTEST.COM accepts none"),
+        "{refused}"
+    );
+    assert!(login(&realm, "bob", &[]).success());
+    assert!(
+        realm
+            .kdb5_fido(&["list", "alice"])
+            .unwrap()
+            .stdout
+            .contains("unusable")
+    );
+}
+
+#[test]
 fn verification_of_a_principal_replaces_that_of_the_realm() {
-    let Enrolled { realm, key: _key } = realm(under("enrolled").kdc_relation("fido_uv", "required"));
+    let Enrolled { realm, key: _key } = then_verify();
     kadmin(&realm, &["setstr", "alice", "fido_uv", "discouraged"]);
     assert_ticket(&realm, &login(&realm, "alice", &[]), "IHA");
 }
 
 #[test]
 fn verification_gives_its_own_indicator() {
-    let builder = under("enrolled")
-        .kdc_relation("fido_uv", "required")
-        .kdc_relation("fido_indicator", "fido")
-        .kdc_relation("fido_uv_indicator", "fido-uv");
-    let Enrolled { realm, key } = realm(builder);
+    let Enrolled { realm, key } = then_verify();
     add_service(&realm, "host/touch", "fido");
     add_service(&realm, "host/pin", "fido-uv");
     set_pin(&key.device());
@@ -272,6 +311,41 @@ fn verification_gives_its_own_indicator() {
         "{}",
         realm.kdc_log()
     );
+}
+
+#[test]
+fn permissive_does_not_take_a_mistake_for_the_absence_of_a_key() {
+    let Enrolled { realm, key: _key } = realm(under("permissive"));
+    let mistyped = login(&realm, "alice", &["-X", "fido_device=unix:/nonexistent"]);
+    assert!(
+        mistyped
+            .stderr
+            .contains("Could not open the security key unix:/nonexistent"),
+        "{mistyped}"
+    );
+    assert_eq!(mistyped.code(), Some(1), "{mistyped}");
+}
+
+#[test]
+fn permissive_needs_no_helper_for_the_password() {
+    let Enrolled { mut realm, key: _key } = realm(under("permissive"));
+    realm
+        .set_client_relation("fido_helper", &["/nonexistent/helper"])
+        .unwrap();
+    realm.set_client_relation("fido_device", &["auto"]).unwrap();
+    assert_ticket(&realm, &login(&realm, "alice", &[]), "IA");
+}
+
+#[test]
+fn a_credential_that_two_records_hold_is_as_good_as_the_worse_one() {
+    let Enrolled { realm, key: _key } = realm(under("enrolled"));
+    let record = attribute(&realm, "alice", "fido:blue").unwrap();
+    kadmin(&realm, &["setstr", "alice", "fido:copy", &record]);
+    assert_ticket(&realm, &login(&realm, "alice", &[]), "IHA");
+    let mut disabled: serde_json::Value = serde_json::from_str(&record).unwrap();
+    disabled["disabled"] = true.into();
+    kadmin(&realm, &["setstr", "alice", "fido:copy", &disabled.to_string()]);
+    assert_fails(&login(&realm, "alice", &[]), NONE_USABLE);
 }
 
 #[test]

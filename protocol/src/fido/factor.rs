@@ -352,6 +352,15 @@ impl UserVerification {
     }
 }
 
+/// The longest address of a page that is shown to people, in bytes.
+const PAGE_MAX: usize = 1024;
+
+/// Whether a text is the address of a page that may be shown to people: https, printable ASCII, of bounded length. The
+/// other side's word is not printed otherwise.
+pub fn is_page(text: &str) -> bool {
+    text.starts_with("https://") && text.len() <= PAGE_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// What a security key signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FidoAssertion {

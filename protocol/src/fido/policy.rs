@@ -16,7 +16,7 @@ use super::{
     cose::Algorithm,
     factor::{CredentialRef, FidoChallenge, NoticeCode, RelyingParty, UserVerification},
     label::Label,
-    record::CredentialRecord,
+    record::{CredentialRecord, check_all_usable},
 };
 use crate::{
     Error,
@@ -195,10 +195,11 @@ fn may_enrol(subject: &Subject<'_>) -> bool {
 
 fn find_usable<'a>(subject: &Subject<'a>) -> Vec<Usable<'a>> {
     let required = subject.enrolment.requirements(subject.settings, subject.now);
-    let credentials = subject.enrolment.credentials().iter();
+    let credentials = subject.enrolment.credentials();
     credentials
+        .iter()
         .filter_map(|(label, record)| {
-            let uv = record.check_usable(&required).ok()?;
+            let uv = check_all_usable(credentials, record.id(), &required).ok()?;
             Some(Usable { label, record, uv })
         })
         .collect()

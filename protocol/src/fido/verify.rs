@@ -12,7 +12,7 @@ use super::{
     cose::{Algorithm, Parameters, PublicKey},
     factor::{FidoAssertion, UserVerification},
     label::Label,
-    record::{CredentialRecord, Requirements},
+    record::{CredentialRecord, Requirements, check_all_usable},
 };
 use crate::{Error, VerifiedFactor, registry::FIDO_NONCE_LEN};
 
@@ -62,7 +62,7 @@ pub fn verify_assertion(
         .iter()
         .find(|(_, record)| record.id() == assertion.credential_id)
         .ok_or(Error::UnknownCredential)?;
-    let uv = record.check_usable(&context.required)?;
+    let uv = check_all_usable(credentials, record.id(), &context.required)?;
     let client_data = FidoClientData {
         principal: context.principal,
         rp_id: record.rp_id(),

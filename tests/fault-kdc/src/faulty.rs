@@ -91,8 +91,9 @@ impl kdcpolicy::Module for FaultyPolicy {
         context: Context<'_>,
         request: Request<'_>,
         client: Option<Entry<'_>>,
+        server: Option<Entry<'_>>,
     ) -> Result<(), Failure> {
         reach("check_as");
-        self.0.check_as(context, request, client)
+        self.0.check_as(context, request, client, server)
     }
 }

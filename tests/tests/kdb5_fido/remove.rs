@@ -58,7 +58,7 @@ fn last_key_stays_without_yes_and_without_a_terminal() {
     for json in [&[][..], &["--json"]] {
         assert_failed(
             &remove(&realm, &[&["alice", "red"], json].concat()),
-            "red is the last key of alice@KRBTEST.COM: without one the password alone will do; say --yes if that is \
+            "red is the last key of alice@KRBTEST.COM: without one fido_policy decides whether the password alone will do; say --yes if that is \
              meant",
         );
     }
@@ -153,7 +153,7 @@ fn garbled_record_counts_as_a_key() {
     let before = Snapshot::of(&realm, "alice");
     assert_failed(
         &remove(&realm, &["alice", "broken"]),
-        "broken is the last key of alice@KRBTEST.COM: without one the password alone will do; say --yes if that is meant",
+        "broken is the last key of alice@KRBTEST.COM: without one fido_policy decides whether the password alone will do; say --yes if that is meant",
     );
     assert_unchanged(&realm, &before);
     let removed = remove(&realm, &["alice", "broken", "--yes"]);

@@ -11,8 +11,8 @@ use crate::support::{
     labels, realm, record, store, talk,
 };
 
-const QUESTION: &str = "blue is the last key of alice@KRBTEST.COM: the password alone will do from now on. Remove it? (type yes): ";
-const LAST: &str = "kdb5_fido: blue is the last key of alice@KRBTEST.COM: without one the password alone will do; say \
+const QUESTION: &str = "blue is the last key of alice@KRBTEST.COM: fido_policy decides whether the password alone will do from now on. Remove it? (type yes): ";
+const LAST: &str = "kdb5_fido: blue is the last key of alice@KRBTEST.COM: without one fido_policy decides whether the password alone will do; say \
     --yes if that is meant\n";
 
 fn realm_with_one() -> Realm {

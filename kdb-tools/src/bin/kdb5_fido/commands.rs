@@ -7,7 +7,7 @@ use std::{
 };
 
 use krb5_fido_keys::read_suffix_list;
-use krb5_fido_protocol::fido::{record::CredentialRecord, rp_id::RpIdRules};
+use krb5_fido_protocol::fido::{policy::Settings, record::CredentialRecord, rp_id::RpIdRules};
 use krb5_fido_tools::{Added, Error, KeyRequest, Keys, Store, Terminal, register};
 
 use crate::{
@@ -21,6 +21,7 @@ const READ_MAX: u64 = 128 * 1024;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let store = Store::new(arguments.realm.as_deref())?;
+    let settings = store.settings()?;
     let keys = store.open(arguments.database.as_deref())?;
     match &arguments.command {
         Command::Enroll {
@@ -34,8 +35,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
                 principal,
                 name: name.as_deref(),
             };
-            let record = enroll(&store, &target, device, rp_id.as_deref())?;
-            print_added(&target.add(&record)?, &record, arguments.json)
+            let record = enroll(&store, &settings, &target, device, rp_id.as_deref())?;
+            print_added(&target.add(&record)?, &record, &settings, arguments.json)
         }
         Command::Add {
             principal,
@@ -52,14 +53,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
                 principal,
                 name: name.as_deref(),
             };
-            print_added(&target.add(&record)?, &record, arguments.json)
+            print_added(&target.add(&record)?, &record, &settings, arguments.json)
         }
         Command::List { principal } => {
             let listed = match principal {
                 Some(principal) => vec![keys.list(principal)?],
                 None => keys.list_all()?,
             };
-            print_list(&listed, arguments.json)
+            print_list(&listed, &settings, arguments.json)
         }
         Command::Remove {
             principal,
@@ -84,6 +85,7 @@ impl Target<'_> {
 
 fn enroll(
     store: &Store,
+    settings: &Settings,
     target: &Target<'_>,
     devices: &[String],
     rp_id: Option<&str>,
@@ -100,6 +102,7 @@ fn enroll(
             rp_id: &rp_id,
             realm: store.realm(),
             devices: if devices.is_empty() { &configured } else { devices },
+            settings,
             by: &store.administrator(),
         },
         &Console,
@@ -150,7 +153,7 @@ fn read(file: &Path) -> Result<String, Error> {
 fn remove(keys: &Keys<'_>, principal: &str, label: &str, yes: bool, as_json: bool) -> Result<(), Error> {
     let removed = keys.remove(principal, label, |listed| {
         let question = format!(
-            "{label} is the last key of {}: the password alone will do from now on. Remove it?",
+            "{label} is the last key of {}: fido_policy decides whether the password alone will do from now on. Remove it?",
             listed.principal
         );
         if yes { Ok(true) } else { confirm(&question) }

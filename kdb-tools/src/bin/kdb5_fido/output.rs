@@ -3,9 +3,8 @@
 use std::io::{self, Write, stdout};
 
 use krb5_fido_protocol::fido::{
-    cose::Algorithm,
-    factor::UserVerification,
     label::Label,
+    policy::{Enrolment, Settings},
     record::{CredentialRecord, Requirements},
 };
 use krb5_fido_tools::{Added, Error, Listed, Removed};
@@ -13,9 +12,19 @@ use krb5_plugin::kadm5::Flags;
 use serde_json::{Map, Value, json};
 use time::{UtcDateTime, format_description::well_known::Rfc3339};
 
-pub(crate) fn print_added(added: &Added, record: &CredentialRecord, as_json: bool) -> Result<(), Error> {
+pub(crate) fn print_added(
+    added: &Added,
+    record: &CredentialRecord,
+    settings: &Settings,
+    as_json: bool,
+) -> Result<(), Error> {
     let text = if as_json {
-        let mut object = describe(&added.principal, &added.label, record);
+        let mut object = describe(
+            &added.principal,
+            &added.label,
+            record,
+            &requirements(&Enrolment::default(), settings),
+        );
         object.extend(describe_flags(added.flags_after));
         format!("{}\n", Value::Object(object))
     } else {
@@ -53,23 +62,27 @@ fn tell_flags_set(before: Flags, after: Flags) -> String {
     )
 }
 
-pub(crate) fn print_list(listed: &[Listed], as_json: bool) -> Result<(), Error> {
+pub(crate) fn print_list(listed: &[Listed], settings: &Settings, as_json: bool) -> Result<(), Error> {
     let text = if as_json {
-        let entries: Vec<Value> = listed.iter().flat_map(json_entries).collect();
+        let entries: Vec<Value> = listed
+            .iter()
+            .flat_map(|listed| json_entries(listed, settings))
+            .collect();
         format!("{}\n", Value::Array(entries))
     } else {
-        listed.iter().map(tell_keys).collect()
+        listed.iter().map(|listed| tell_keys(listed, settings)).collect()
     };
     print(&text).map_err(Error::Output)
 }
 
-fn tell_keys(listed: &Listed) -> String {
+fn tell_keys(listed: &Listed, settings: &Settings) -> String {
+    let required = requirements(&listed.enrolment, settings);
     let credentials = listed.enrolment.credentials().iter();
     let readable = credentials.map(|(label, record)| {
         format!(
             "{:<12} {:<9} {}  {}  {}",
             label.to_string(),
-            state(record),
+            state(record, &required),
             format_time(record.created()),
             record.public_key().algorithm().name(),
             record.rp_id(),
@@ -82,10 +95,11 @@ fn tell_keys(listed: &Listed) -> String {
     format!("{}\n{lines}", listed.principal)
 }
 
-fn json_entries(listed: &Listed) -> Vec<Value> {
+fn json_entries(listed: &Listed, settings: &Settings) -> Vec<Value> {
+    let required = requirements(&listed.enrolment, settings);
     let credentials = listed.enrolment.credentials().iter();
-    let readable =
-        credentials.map(|(label, record)| Value::Object(describe(&listed.principal, label, record)));
+    let readable = credentials
+        .map(|(label, record)| Value::Object(describe(&listed.principal, label, record, &required)));
     let garbled = listed.enrolment.garbled().iter().map(|garbled| {
         json!({
             "principal": listed.principal,
@@ -97,11 +111,16 @@ fn json_entries(listed: &Listed) -> Vec<Value> {
     readable.chain(garbled).collect()
 }
 
-fn describe(principal: &str, label: &Label, record: &CredentialRecord) -> Map<String, Value> {
+fn describe(
+    principal: &str,
+    label: &Label,
+    record: &CredentialRecord,
+    required: &Requirements<'_>,
+) -> Map<String, Value> {
     let members = [
         ("principal", json!(principal)),
         ("label", json!(label.to_string())),
-        ("state", json!(state(record))),
+        ("state", json!(state(record, required))),
         ("rp", json!(record.rp_id())),
         ("alg", json!(record.public_key().algorithm().identifier())),
         ("created", json!(format_time(record.created()))),
@@ -117,20 +136,20 @@ fn describe(principal: &str, label: &Label, record: &CredentialRecord) -> Map<St
         .collect()
 }
 
-fn state(record: &CredentialRecord) -> &'static str {
+fn state(record: &CredentialRecord, required: &Requirements<'_>) -> &'static str {
     if record.is_disabled() {
         return "disabled";
     }
-    let required = Requirements {
-        now: UtcDateTime::now(),
-        algorithms: Algorithm::ALL,
-        uv: UserVerification::Preferred,
-    };
-    match record.check_usable(&required) {
+    match record.check_usable(required) {
         Ok(_) => "usable",
         Err(krb5_fido_protocol::Error::CredentialExpired) => "expired",
         Err(_) => "unusable",
     }
+}
+
+/// What the KDC demands of the keys of a principal now.
+fn requirements<'a>(enrolment: &Enrolment, settings: &'a Settings) -> Requirements<'a> {
+    enrolment.requirements(settings, UtcDateTime::now())
 }
 
 fn format_time(time: UtcDateTime) -> String {

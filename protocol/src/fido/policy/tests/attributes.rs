@@ -49,7 +49,7 @@ fn other_attributes_enrol_nobody() {
 #[test]
 fn usable_credentials_are_found_among_others() {
     let good = record(json!({}));
-    let disabled = record(json!({"disabled": true}));
+    let disabled = record_json("r.org", &[2], &json!({"disabled": true}));
     let enrolment = enrolment(&[("fido:a", &good), ("fido:b", &disabled), ("fido:c", "garbled")]);
     let settings = realm(Policy::Enrolled);
     let (label, record) = &enrolment.credentials()[0];
@@ -63,6 +63,29 @@ fn usable_credentials_are_found_among_others() {
         Decision::OfferFido(vec![expected])
     );
     assert_eq!(enrolment.credentials().len(), 2);
+}
+
+#[test]
+fn a_credential_in_two_records_is_as_usable_as_the_worse_of_them() {
+    let good = record(json!({}));
+    for (worse, expected) in [
+        (json!({"uv": "required"}), Some(UserVerification::Required)),
+        (json!({"disabled": true}), None),
+    ] {
+        let worse = record(worse);
+        for attributes in [
+            [("fido:a", &*good), ("fido:b", &*worse)],
+            [("fido:a", &*worse), ("fido:b", &*good)],
+        ] {
+            let enrolment = enrolment(&attributes);
+            let settings = realm(Policy::Enrolled);
+            match (decide(&alice(&settings, &enrolment)), expected) {
+                (Decision::OfferFido(usable), Some(uv)) => assert!(usable.iter().all(|one| one.uv == uv)),
+                (Decision::OfferFidoThenNotice(code), None) => assert_eq!(code, NoticeCode::NoneUsable),
+                (other, _) => panic!("{other:?}"),
+            }
+        }
+    }
 }
 
 #[test]
