@@ -131,9 +131,9 @@ impl<'a> Entry<'a> {
 
     fn read(&self, attribute: &str) -> Result<State, Failure> {
         let strings = self.database.strings(&self.handle)?;
-        let value = strings.into_iter().find(|(name, _)| name == attribute);
+        let value = strings.into_iter().find(|(name, _)| name == attribute.as_bytes());
         Ok(State {
-            value: value.map(|(_, value)| value),
+            value: value.map(|(_, value)| String::from_utf8_lossy(&value).into_owned()),
             flags: self.database.flags(&self.handle)?,
         })
     }

@@ -20,8 +20,8 @@ pub struct Entry<'a> {
     owner: PhantomData<&'a krb5_db_entry>,
 }
 
-/// A string attribute of an entry: name and value. Bytes that are not UTF-8 are replaced.
-pub type StringAttribute = (String, String);
+/// A string attribute of an entry: name and value, which need not be UTF-8.
+pub type StringAttribute = (Vec<u8>, Vec<u8>);
 
 impl<'a> Entry<'a> {
     /// # Safety
@@ -100,7 +100,7 @@ pub(crate) unsafe fn copy_strings(list: *const krb5_string_attr, count: i32) -> 
     // SAFETY: the caller vouches for pointer and length.
     let attributes = unsafe { slice::from_raw_parts(list, count) };
     // SAFETY: both members are NUL-terminated strings.
-    let copy = |text| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
+    let copy = |text| unsafe { CStr::from_ptr(text) }.to_bytes().to_vec();
     attributes
         .iter()
         .map(|attribute| (copy(attribute.key), copy(attribute.value)))
