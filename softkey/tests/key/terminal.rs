@@ -369,6 +369,9 @@ fn a_question_in_the_background_waits_for_the_foreground_and_stops_nothing() {
     asking.expect(ALICES_REGISTRATION);
     asking.type_in("y\n");
     assert_eq!(client.answer().0, OK);
+    // Killing the shell alone would leave its job behind.
+    asking.type_in("\x03");
+    asking.child.wait().unwrap();
 }
 
 #[test]
