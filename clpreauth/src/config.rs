@@ -29,15 +29,11 @@ pub(crate) struct Options {
 
 impl Options {
     /// Takes an option that is ours and leaves any other alone.
-    pub(crate) fn take(&mut self, context: Context<'_>, attribute: &str, value: &str) -> Result<(), Failure> {
+    pub(crate) fn take(&mut self, attribute: &str, value: &str) -> Result<(), Failure> {
         match attribute {
             DEVICE => self.device = Some(value.to_owned()),
             TIMEOUT => {
-                parse_timeout(value).map_err(|text| {
-                    let failure = Failure::new(Error::INVALID, text);
-                    context.set_message(failure.error, failure.message.as_deref().unwrap_or_default());
-                    failure
-                })?;
+                parse_timeout(value).map_err(|text| Failure::new(Error::INVALID, text))?;
                 self.timeout = Some(value.to_owned());
             }
             _ => {}

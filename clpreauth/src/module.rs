@@ -65,8 +65,8 @@ impl Module for SpakeClient {
         })
     }
 
-    fn take_option(&self, context: Context<'_>, attribute: &str, value: &str) -> Result<(), Failure> {
-        self.options.borrow_mut().take(context, attribute, value)
+    fn take_option(&self, _: Context<'_>, attribute: &str, value: &str) -> Result<(), Failure> {
+        self.options.borrow_mut().take(attribute, value)
     }
 
     fn prepare_questions(&self, _: &mut Request, exchange: &Exchange<'_>) {

@@ -71,7 +71,6 @@ impl Store {
     /// # Errors
     /// [`Error::Configuration`].
     pub fn new(realm: Option<&str>) -> Result<Self, Error> {
-        let configuration = |error: krb5_plugin::Error| Error::Configuration { text: error.text() };
         let context = kdc_context().map_err(configuration)?;
         if let Some(realm) = realm {
             context.set_default_realm(realm).map_err(configuration)?;
@@ -95,9 +94,13 @@ impl Store {
     /// # Errors
     /// [`Error::Configuration`].
     pub fn client_values(&self, relation: &str) -> Result<Vec<String>, Error> {
-        let configuration = |error: krb5_plugin::Error| Error::Configuration { text: error.text() };
-        let profile = Profile::of(self.context.get()).map_err(configuration)?;
-        profile.realm_values(&self.realm, relation).map_err(configuration)
+        self.profile()?
+            .realm_values(&self.realm, relation)
+            .map_err(configuration)
+    }
+
+    fn profile(&self) -> Result<Profile, Error> {
+        Profile::of(self.context.get()).map_err(configuration)
     }
 
     /// What the realm's kdc.conf demands of keys: fido_policy, fido_uv and fido_algorithms. The rest has its defaults.
@@ -105,21 +108,26 @@ impl Store {
     /// # Errors
     /// [`Error::Configuration`], [`Error::ImpossibleValue`].
     pub fn settings(&self) -> Result<Settings, Error> {
+        let profile = self.profile()?;
         let mut settings = Settings::default();
-        self.read_relation("fido_policy", Policy::parse, &mut settings.policy)?;
-        self.read_relation("fido_uv", UserVerification::parse, &mut settings.uv)?;
-        self.read_relation("fido_algorithms", Algorithm::parse_list, &mut settings.algorithms)?;
+        self.read_relation(&profile, "fido_policy", Policy::parse, &mut settings.policy)?;
+        self.read_relation(&profile, "fido_uv", UserVerification::parse, &mut settings.uv)?;
+        self.read_relation(
+            &profile,
+            "fido_algorithms",
+            Algorithm::parse_list,
+            &mut settings.algorithms,
+        )?;
         Ok(settings)
     }
 
     fn read_relation<T>(
         &self,
+        profile: &Profile,
         relation: &'static str,
         parse: impl FnOnce(&str) -> Result<T, Cause>,
         setting: &mut T,
     ) -> Result<(), Error> {
-        let configuration = |error: krb5_plugin::Error| Error::Configuration { text: error.text() };
-        let profile = Profile::of(self.context.get()).map_err(configuration)?;
         let Some(value) = profile
             .value(&["realms", &self.realm, relation])
             .map_err(configuration)?
@@ -150,6 +158,10 @@ impl Store {
                 text: text(failure),
             })
     }
+}
+
+fn configuration(error: krb5_plugin::Error) -> Error {
+    Error::Configuration { text: error.text() }
 }
 
 /// The keys of all principals of an open database.

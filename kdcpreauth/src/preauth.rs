@@ -30,7 +30,7 @@ impl Module for SpakeKdc {
     const NAME: &'static CStr = c"spake";
     const PA_TYPES: &'static [i32; 2] = &[PA_SPAKE, 0];
 
-    fn init(context: Context<'_>, _: &[String]) -> Result<Self, Failure> {
+    fn init(context: Context<'_>) -> Result<Self, Failure> {
         let profile = Profile::of(context)?;
         let groups = configured_groups(context, &profile)?;
         let optimistic = configured_challenge(&profile, &groups)?;

@@ -45,7 +45,7 @@ pub trait Module: Sized + 'static {
     ///
     /// # Errors
     /// The module is not used; the KDC logs the text and goes on without it.
-    fn init(context: Context<'_>, realms: &[String]) -> core::result::Result<Self, Failure>;
+    fn init(context: Context<'_>) -> core::result::Result<Self, Failure>;
 
     /// The pa-data of the hint that is sent when preauthentication is needed; empty to be named without data.
     ///
@@ -286,14 +286,12 @@ pub unsafe fn fill_vtable<M: Module>(major: i32, vtable: krb5_plugin_vtable) -> 
 unsafe extern "C" fn init<M: Module>(
     context: krb5_context,
     data_out: *mut krb5_kdcpreauth_moddata,
-    realms: *mut *const c_char,
+    _: *mut *const c_char,
 ) -> krb5_error_code {
     // SAFETY: the context of this call.
     let context = unsafe { Context::from_raw(context) };
     guard_failure(context, Error::INTERNAL, || {
-        // SAFETY: a NULL-terminated array of strings.
-        let realms = unsafe { data::copy_list(realms.cast()) };
-        let module = Box::into_raw(Box::new(M::init(context, &realms)?));
+        let module = Box::into_raw(Box::new(M::init(context)?));
         // SAFETY: the KDC's out parameter.
         unsafe { *data_out = module.cast() };
         Ok(())

@@ -46,10 +46,10 @@ impl kdcpreauth::Module for FaultyPreauth {
     const NAME: &'static CStr = SpakeKdc::NAME;
     const PA_TYPES: &'static [i32; 2] = SpakeKdc::PA_TYPES;
 
-    fn init(context: Context<'_>, realms: &[String]) -> Result<Self, Failure> {
+    fn init(context: Context<'_>) -> Result<Self, Failure> {
         read(context)?;
         reach("init");
-        SpakeKdc::init(context, realms).map(Self)
+        SpakeKdc::init(context).map(Self)
     }
 
     fn hint(&self, exchange: &Exchange<'_>) -> Result<Vec<u8>, Failure> {
