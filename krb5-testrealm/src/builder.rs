@@ -14,6 +14,7 @@ use crate::{
     Artifacts, Error, Realm,
     config::Relation,
     ports::Ports,
+    realm::KdcLaunch,
     settings::{Settings, check_realm_name},
 };
 
@@ -46,6 +47,7 @@ pub struct RealmBuilder {
     client_relations: Vec<(String, String)>,
     kdc_relations: Vec<(String, String)>,
     kdc_workers: usize,
+    kdc_wrapper: Vec<String>,
     kadmind: bool,
 }
 
@@ -60,6 +62,7 @@ impl Default for RealmBuilder {
             client_relations: Vec::new(),
             kdc_relations: Vec::new(),
             kdc_workers: 0,
+            kdc_wrapper: Vec::new(),
             kadmind: true,
         }
     }
@@ -116,6 +119,13 @@ impl RealmBuilder {
         self
     }
 
+    /// A command that krb5kdc is started by, such as `["valgrind", "--quiet"]` or `["env", "NAME=VALUE"]`: it must become
+    /// the KDC without another process in between.
+    pub fn kdc_wrapper(mut self, command: &[&str]) -> Self {
+        self.kdc_wrapper = command.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// Whether kadmind runs; it does by default.
     pub fn kadmind(mut self, wanted: bool) -> Self {
         self.kadmind = wanted;
@@ -125,7 +135,7 @@ impl RealmBuilder {
     /// Creates the database and starts the daemons. They are ready when it returns.
     ///
     /// # Errors
-    /// [`Error::KdcStart`] and [`Error::KadmindStart`] with the logs when a daemon does not start within 20 seconds;
+    /// [`Error::KdcStart`] and [`Error::KadmindStart`] with the logs when a daemon does not start within a minute;
     /// [`Error::ArtifactMissing`] when our modules are wanted and not built; others for a name, relation or directory
     /// that cannot be used. Nothing is left behind then, but for the directory given to [`RealmBuilder::dir`].
     pub fn start(self) -> Result<Realm, Error> {
@@ -159,7 +169,11 @@ impl RealmBuilder {
             client_relations,
             kdc_relations,
         };
-        Realm::start(settings, directory, self.kdc_workers, self.kadmind)
+        let launch = KdcLaunch {
+            workers: self.kdc_workers,
+            wrapper: self.kdc_wrapper,
+        };
+        Realm::start(settings, directory, launch, self.kadmind)
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a daemon may take to become ready.
-const READY_LIMIT: Duration = Duration::from_secs(20);
+const READY_LIMIT: Duration = Duration::from_secs(60);
 /// How long a daemon may take to end after SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -38,7 +38,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts `program` with its output in the file `output`, which is made anew.
+    /// Starts `command`, a program and its arguments, with its output in the file `output`, which is made anew.
     ///
     /// Should this process be killed before it can drop the daemon, the kernel sends the daemon SIGTERM: setpriv asks
     /// for that before it becomes the daemon. Against a watching process or a shell in between this has the advantage
@@ -46,19 +46,18 @@ impl Daemon {
     /// daemon, and the threads of a test runner end with their tests; so daemons are started by a thread that lives as
     /// long as the process. Only a process killed in the millisecond until setpriv has asked leaves its daemon behind.
     pub(crate) fn start(
-        program: &Path,
-        arguments: &[&OsStr],
+        command: &[&OsStr],
         environment: &[(&'static str, OsString)],
         directory: &Path,
         output: PathBuf,
     ) -> Result<Self, Error> {
         let file = create_file(&output)?;
         let errors = file.try_clone().map_err(Error::file("open", &output))?;
-        let mut command = Command::new(find_program("setpriv")?);
-        command
+        let program = command.first().copied().unwrap_or_default();
+        let mut setpriv = Command::new(find_program("setpriv")?);
+        setpriv
             .args(["--pdeathsig", "TERM", "--"])
-            .arg(program)
-            .args(arguments)
+            .args(command)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .current_dir(directory)
@@ -67,7 +66,7 @@ impl Daemon {
             .stderr(errors)
             // A terminal's interrupt is not for daemons; and workers can be found by their group.
             .process_group(0);
-        let child = spawn_from_lasting_thread(command).map_err(|e| spawn_error(program.as_os_str(), e))?;
+        let child = spawn_from_lasting_thread(setpriv).map_err(|e| spawn_error(program, e))?;
         Ok(Daemon {
             child,
             output,

@@ -40,9 +40,18 @@ pub struct Realm {
     kadmind: Option<Daemon>,
     settings: Settings,
     further_realms: Vec<String>,
-    kdc_workers: usize,
+    launch: KdcLaunch,
     runs: AtomicU32,
     _directory: Directory,
+}
+
+/// How krb5kdc is started.
+#[derive(Debug)]
+pub(crate) struct KdcLaunch {
+    /// 0 for a single process.
+    pub(crate) workers: usize,
+    /// The command before it, empty for none.
+    pub(crate) wrapper: Vec<String>,
 }
 
 /// A place in a log, to read on from.
@@ -58,7 +67,7 @@ impl Realm {
     pub(crate) fn start(
         settings: Settings,
         directory: Directory,
-        kdc_workers: usize,
+        launch: KdcLaunch,
         kadmind: bool,
     ) -> Result<Self, Error> {
         for name in ["home", "runs"] {
@@ -72,7 +81,7 @@ impl Realm {
             kadmind: None,
             settings,
             further_realms: Vec::new(),
-            kdc_workers,
+            launch,
             runs,
             _directory: directory,
         };
@@ -299,19 +308,23 @@ impl Realm {
     pub fn restart_kdc(&mut self) -> Result<(), Error> {
         self.stop_kdc();
         let mark = self.kdc_log_mark();
-        let workers = self.kdc_workers.to_string();
+        let workers = self.launch.workers.to_string();
         let pid_file = self.settings.file("krb5kdc.pid");
         let mut arguments: Vec<&OsStr> = ["-n", "-r", self.name(), "-P"].map(OsStr::new).into();
         arguments.push(pid_file.as_os_str());
         for name in &self.further_realms {
             arguments.extend(["-r", name].map(OsStr::new));
         }
-        if self.kdc_workers > 0 {
+        if self.launch.workers > 0 {
             arguments.extend(["-w", &workers].map(OsStr::new));
         }
-        let mut daemon = self.start_daemon("krb5kdc", &arguments)?;
+        let krb5kdc = find_program("krb5kdc")?;
+        let mut command: Vec<&OsStr> = self.launch.wrapper.iter().map(OsStr::new).collect();
+        command.push(krb5kdc.as_os_str());
+        command.append(&mut arguments);
+        let mut daemon = self.start_daemon("krb5kdc", &command)?;
         // Each worker says so for itself. By then the sockets are bound, and lines no longer depend on [logging].
-        match daemon.await_ready("krb5kdc: starting...\n", self.kdc_workers.max(1)) {
+        match daemon.await_ready("krb5kdc: starting...\n", self.launch.workers.max(1)) {
             Ok(()) => {
                 self.kdc = Some(daemon);
                 Ok(())
@@ -328,6 +341,8 @@ impl Realm {
         let mut arguments: Vec<&OsStr> = ["-nofork", "-r", self.name(), "-P"].map(OsStr::new).into();
         // A replica's full propagation is dumped here instead of the KDC's state directory.
         arguments.extend([pid_file.as_os_str(), "-F".as_ref(), dump.as_os_str()]);
+        let kadmind = find_program("kadmind")?;
+        arguments.insert(0, kadmind.as_os_str());
         let mut daemon = self.start_daemon("kadmind", &arguments)?;
         match daemon.await_ready("kadmind: starting...\n", 1) {
             Ok(()) => {
@@ -341,10 +356,10 @@ impl Realm {
         }
     }
 
-    fn start_daemon(&self, name: &str, arguments: &[&OsStr]) -> Result<Daemon, Error> {
+    fn start_daemon(&self, name: &str, command: &[&OsStr]) -> Result<Daemon, Error> {
         let environment = self.settings.environment(Krb5Conf::Daemon);
         let output = self.settings.file(name).with_added_extension("out");
-        Daemon::start(&find_program(name)?, arguments, &environment, self.dir(), output)
+        Daemon::start(command, &environment, self.dir(), output)
     }
 
     /// Makes a further realm that the same KDC serves on the same ports, and restarts the KDC. Clients find it.

@@ -50,7 +50,8 @@ impl SoftKey {
             Presence::Auto => "auto",
             Presence::Deny => "deny",
         };
-        let arguments = [
+        let command = [
+            program.as_os_str(),
             "run".as_ref(),
             "--dir".as_ref(),
             directory.as_os_str(),
@@ -59,9 +60,9 @@ impl SoftKey {
             "--presence".as_ref(),
             presence.as_ref(),
         ];
-        let command_line = describe_command(Command::new(program).args(arguments));
+        let command_line = describe_command(Command::new(program).args(&command[1..]));
         let output = directory.with_added_extension("out");
-        let mut daemon = Daemon::start(program, &arguments, environment, realm_directory, output)?;
+        let mut daemon = Daemon::start(&command, environment, realm_directory, output)?;
         daemon.await_ready("softkey: ready on ", 1).map_err(|end| {
             Error::SoftkeyStart(StartFailure {
                 end,

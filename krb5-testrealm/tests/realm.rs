@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::fs;
+
 use common::{PASSWORD, children, stock, stock_with_alice};
 use krb5_testrealm::{Error, Modules};
 
@@ -178,6 +180,18 @@ fn kdc_with_workers_answers_before_and_after_a_restart() {
     realm.restart_kdc().unwrap();
     assert_ne!(realm.kdc_pid(), Some(supervisor));
     assert_eq!(children(realm.kdc_pid().unwrap()).len(), 2);
+    assert!(realm.kinit("alice", PASSWORD, &[]).unwrap().success());
+}
+
+#[test]
+fn kdc_is_started_by_the_wrapper_and_keeps_its_process_id() {
+    let realm = stock_with_alice(stock().kdc_wrapper(&["env", "WRAPPED=yes"]));
+    let environment = fs::read(format!("/proc/{}/environ", realm.kdc_pid().unwrap())).unwrap();
+    assert!(
+        environment
+            .split(|byte| *byte == 0)
+            .any(|entry| entry == b"WRAPPED=yes")
+    );
     assert!(realm.kinit("alice", PASSWORD, &[]).unwrap().success());
 }
 
