@@ -6,7 +6,7 @@ use sha2::{
     digest::{Digest, Output},
 };
 
-use super::{edwards25519, nist};
+use super::{edwards25519, nist, p256};
 use crate::{Error, kerberos::Random, secret::SecretBytes};
 
 /// A registered group.
@@ -105,7 +105,7 @@ impl Group {
         let (multiplier, private) = (multiplier.expose(), private.0.expose());
         match self {
             Self::Edwards25519 => edwards25519::public_element(role, multiplier, private),
-            Self::P256 => nist::P256.public_element(role, multiplier, private),
+            Self::P256 => p256::public_element(role, multiplier, private),
             Self::P384 => nist::P384.public_element(role, multiplier, private),
             Self::P521 => nist::P521.public_element(role, multiplier, private),
         }
@@ -122,7 +122,7 @@ impl Group {
         let (multiplier, private) = (multiplier.expose(), private.0.expose());
         match self {
             Self::Edwards25519 => edwards25519::result(role, multiplier, private, public),
-            Self::P256 => nist::P256.result(role, multiplier, private, public),
+            Self::P256 => p256::result(role, multiplier, private, public),
             Self::P384 => nist::P384.result(role, multiplier, private, public),
             Self::P521 => nist::P521.result(role, multiplier, private, public),
         }
@@ -131,7 +131,7 @@ impl Group {
     fn check_scalar(self, bytes: &[u8]) -> Result<(), Error> {
         match self {
             Self::Edwards25519 => edwards25519::parse_private(bytes).map(drop),
-            Self::P256 => nist::P256.parse_private(bytes).map(drop),
+            Self::P256 => p256::parse_private(bytes).map(drop),
             Self::P384 => nist::P384.parse_private(bytes).map(drop),
             Self::P521 => nist::P521.parse_private(bytes).map(drop),
         }
@@ -141,7 +141,7 @@ impl Group {
     fn marshal_random(self, bytes: &mut SecretBytes) -> Result<SecretBytes, Error> {
         match self {
             Self::Edwards25519 => edwards25519::marshal_random(bytes.expose()),
-            Self::P256 => nist::P256.marshal_random(bytes.expose_mut()),
+            Self::P256 => p256::marshal_random(bytes.expose()),
             Self::P384 => nist::P384.marshal_random(bytes.expose_mut()),
             Self::P521 => nist::P521.marshal_random(bytes.expose_mut()),
         }

@@ -13,6 +13,7 @@ mod group;
 pub mod kdc;
 pub mod message;
 mod nist;
+mod p256;
 mod transcript;
 
 pub use group::{Group, parse_groups};

@@ -1,11 +1,10 @@
-//! Arithmetic in P-256, P-384 and P-521 (RFC 9588 section 12.2, SEC 1 section 2.3).
+//! Arithmetic in P-384 and P-521 (RFC 9588 section 12.2, SEC 1 section 2.3).
 //!
 //! Scalars are marshalled big-endian, elements compressed. Multiples of G, M and N come from tables that are made on first
-//! use: 25 KiB per point at P-256, 113 KiB at P-521.
+//! use: 55 KiB per point at P-384, 113 KiB at P-521.
 
 use std::sync::LazyLock;
 
-use p256::NistP256;
 use p384::NistP384;
 use p521::NistP521;
 use primeorder::{
@@ -23,14 +22,6 @@ use zeroize::{Zeroize, Zeroizing};
 use super::group::Role;
 use crate::{Error, secret::SecretBytes};
 
-const P256_M: [u8; 33] = [
-    0x02, 0x88, 0x6e, 0x2f, 0x97, 0xac, 0xe4, 0x6e, 0x55, 0xba, 0x9d, 0xd7, 0x24, 0x25, 0x79, 0xf2, 0x99,
-    0x3b, 0x64, 0xe1, 0x6e, 0xf3, 0xdc, 0xab, 0x95, 0xaf, 0xd4, 0x97, 0x33, 0x3d, 0x8f, 0xa1, 0x2f,
-];
-const P256_N: [u8; 33] = [
-    0x03, 0xd8, 0xbb, 0xd6, 0xc6, 0x39, 0xc6, 0x29, 0x37, 0xb0, 0x4d, 0x99, 0x7f, 0x38, 0xc3, 0x77, 0x07,
-    0x19, 0xc6, 0x29, 0xd7, 0x01, 0x4d, 0x49, 0xa2, 0x4b, 0x4f, 0x98, 0xba, 0xa1, 0x29, 0x2b, 0x49,
-];
 const P384_M: [u8; 49] = [
     0x03, 0x0f, 0xf0, 0x89, 0x5a, 0xe5, 0xeb, 0xf6, 0x18, 0x70, 0x80, 0xa8, 0x2d, 0x82, 0xb4, 0x2e, 0x27,
     0x65, 0xe3, 0xb2, 0xf8, 0x74, 0x9c, 0x7e, 0x05, 0xeb, 0xa3, 0x66, 0x43, 0x4b, 0x36, 0x3d, 0x3d, 0xc3,
@@ -54,7 +45,6 @@ const P521_N: [u8; 67] = [
     0xa4, 0x2e, 0x8e, 0xd0, 0x4c, 0xef, 0x05, 0x2a, 0x3b, 0xc3, 0x49, 0xd9, 0x55, 0x75, 0xcd, 0x25,
 ];
 
-pub(super) static P256: LazyLock<Curve<NistP256>> = LazyLock::new(|| Curve::new(&P256_M, &P256_N));
 pub(super) static P384: LazyLock<Curve<NistP384>> = LazyLock::new(|| Curve::new(&P384_M, &P384_N));
 pub(super) static P521: LazyLock<Curve<NistP521>> = LazyLock::new(|| Curve::new(&P521_M, &P521_N));
 
@@ -68,7 +58,7 @@ pub(super) struct Curve<C: PrimeCurveParams> {
 impl<C: PrimeCurveParams> Curve<C> {
     #[expect(
         clippy::expect_used,
-        reason = "all six constants are points, and a test says so"
+        reason = "all four constants are points, and a test says so"
     )]
     fn new(m: &[u8], n: &[u8]) -> Self {
         Self {
@@ -206,7 +196,7 @@ fn parse_scalar<C: PrimeCurveParams>(bytes: &[u8]) -> Result<Zeroizing<C::Scalar
 
 /// A scalar from as many bytes as the group order has, whatever their value, in constant time.
 ///
-/// The two highest bytes are multiplied in: what is left is below any of the three orders. The `Reduce` of p521 subtracts
+/// The two highest bytes are multiplied in: what is left is below either order. The `Reduce` of p521 subtracts
 /// the order once at most, which is not enough for the 528 bits of w.
 fn parse_scalar_mod_order<C: PrimeCurveParams>(bytes: &[u8]) -> Result<Zeroizing<C::Scalar>, Error> {
     let [highest, next, rest @ ..] = bytes else {
@@ -226,12 +216,11 @@ mod tests {
 
     use super::*;
 
-    /// Runs a test of any of the three curves on each.
+    /// Runs a test on both curves.
     macro_rules! each_curve {
         ($($test:ident;)*) => {$(
             #[test]
             fn $test() {
-                checks::$test(&*P256);
                 checks::$test(&*P384);
                 checks::$test(&*P521);
             }
