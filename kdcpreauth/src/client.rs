@@ -1,6 +1,6 @@
 //! A client as both modules see it: what the database and the configuration say of it now, for one request.
 
-use std::ffi::CString;
+use std::{ffi::CString, sync::Arc};
 
 use krb5_fido_protocol::{
     Error as Cause, VerifiedFactor,
@@ -14,13 +14,13 @@ use time::UtcDateTime;
 
 use crate::{
     config::{Configuration, Realm},
-    log,
+    enrolments, log,
 };
 
 /// What is decided about.
 pub(crate) struct Client<'m> {
     pub(crate) realm: &'m Realm,
-    pub(crate) enrolment: Enrolment,
+    pub(crate) enrolment: Arc<Enrolment>,
     pub(crate) now: UtcDateTime,
     name: Vec<u8>,
     for_kadmin: bool,
@@ -37,12 +37,13 @@ impl<'m> Client<'m> {
         server: Option<Entry<'_>>,
     ) -> Result<Self> {
         let principal = entry.principal();
+        let name = principal.unparse()?;
         let service = server.map_or(request.server(), |server| server.principal());
         Ok(Self {
             realm: configuration.realm(principal.realm()),
-            enrolment: Enrolment::from_attributes(entry.strings()?),
+            enrolment: enrolments::read(entry, &name)?,
             now: UtcDateTime::now(),
-            name: without_realm(&principal.unparse()?).to_vec(),
+            name: without_realm(&name).to_vec(),
             for_kadmin: is_kadmin(&service.unparse()?),
             requires_hwauth: entry.requires_hardware(),
         })

@@ -4,6 +4,7 @@
 
 mod client;
 mod config;
+mod enrolments;
 mod log;
 mod marks;
 mod passes;

@@ -49,24 +49,31 @@ impl<'a> Entry<'a> {
         attributes & krb5_sys::KRB5_KDB_REQUIRES_HW_AUTH != 0
     }
 
-    /// Refuses string attributes that krb5_dbe_get_strings would leave out in silence: names and values are NUL-terminated,
-    /// in pairs.
-    fn check_string_data(&self) -> Result<()> {
+    /// The string attributes as they lie in the entry, at most 65,535 bytes; empty if there are none.
+    pub fn string_data(&self) -> &'a [u8] {
         // SAFETY: live for 'a.
         let mut next: *const krb5_tl_data = unsafe { (*self.raw).tl_data };
         // SAFETY: a list that ends in NULL, live for 'a.
         while let Some(element) = unsafe { next.as_ref() } {
             if i32::from(element.tl_data_type) == KRB5_TL_STRING_ATTRS {
                 // SAFETY: an element has `tl_data_length` bytes at `tl_data_contents`.
-                let bytes = unsafe { data::bytes(element.tl_data_contents, element.tl_data_length.into()) };
-                let ends = bytes.iter().filter(|byte| **byte == 0).count();
-                if !bytes.is_empty() && (bytes.last() != Some(&0) || ends % 2 != 0) {
-                    return Err(Error::MALFORMED_ENTRY);
-                }
+                return unsafe { data::bytes(element.tl_data_contents, element.tl_data_length.into()) };
             }
             next = element.tl_data_next;
         }
-        Ok(())
+        &[]
+    }
+
+    /// Refuses string attributes that krb5_dbe_get_strings would leave out in silence: names and values are NUL-terminated,
+    /// in pairs.
+    fn check_string_data(&self) -> Result<()> {
+        let bytes = self.string_data();
+        let ends = bytes.iter().filter(|byte| **byte == 0).count();
+        match bytes.last() {
+            None => Ok(()),
+            Some(0) if ends % 2 == 0 => Ok(()),
+            Some(_) => Err(Error::MALFORMED_ENTRY),
+        }
     }
 
     /// All string attributes.

@@ -10,13 +10,15 @@ mod exemptions;
 pub use enrolment::{Enrolment, Garbled};
 pub use exemptions::Exemptions;
 
+use std::collections::HashMap;
+
 use time::UtcDateTime;
 
 use super::{
     cose::Algorithm,
     factor::{CredentialRef, FidoChallenge, NoticeCode, RelyingParty, UserVerification},
     label::Label,
-    record::{CredentialRecord, check_all_usable},
+    record::CredentialRecord,
 };
 use crate::{
     Error,
@@ -196,10 +198,19 @@ fn may_enrol(subject: &Subject<'_>) -> bool {
 fn find_usable<'a>(subject: &Subject<'a>) -> Vec<Usable<'a>> {
     let required = subject.enrolment.requirements(subject.settings, subject.now);
     let credentials = subject.enrolment.credentials();
+    // Every record of an id counts: one of them may disable it, or be the strictest.
+    let mut by_id: HashMap<&[u8], Option<UserVerification>> = HashMap::with_capacity(credentials.len());
+    for (_, record) in credentials {
+        let uv = record.check_usable(&required).ok();
+        by_id
+            .entry(record.id())
+            .and_modify(|strictest| *strictest = strictest.zip(uv).map(|(one, other)| one.max(other)))
+            .or_insert(uv);
+    }
     credentials
         .iter()
         .filter_map(|(label, record)| {
-            let uv = check_all_usable(credentials, record.id(), &required).ok()?;
+            let uv = by_id.get(record.id()).copied().flatten()?;
             Some(Usable { label, record, uv })
         })
         .collect()

@@ -7,6 +7,8 @@
 mod client;
 #[path = "../../../kdcpreauth/src/config.rs"]
 mod config;
+#[path = "../../../kdcpreauth/src/enrolments.rs"]
+mod enrolments;
 mod faulty;
 #[path = "../../../kdcpreauth/src/log.rs"]
 mod log;
