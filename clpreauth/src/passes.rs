@@ -9,11 +9,11 @@ use krb5_fido_protocol::{
     registry::{FIDO_VERSION, SF_FIDO, SF_NONE},
     spake::{
         Event, SpakeError,
-        client::{self, Asked},
+        client::{self, Agreed, Asked},
         message::{EncryptedData, SecondFactor},
     },
 };
-use krb5_plugin::{Error, Failure, KeyBlock, SystemRandom, clpreauth::Exchange};
+use krb5_plugin::{Context, Error, Failure, KeyBlock, SystemRandom, clpreauth::Exchange};
 
 use crate::{
     config::{Config, Options},
@@ -65,7 +65,8 @@ fn find_key(exchange: &Exchange<'_>, options: &Options) -> Result<bool, Failure>
     })
 }
 
-/// Responds to a challenge (RFC 9588 section 4.3). Its group is permitted.
+/// Responds to a challenge (RFC 9588 section 4.3). Its group is permitted. A challenge of SF-FIDO that came with it is
+/// answered at once, after the password was asked for.
 pub(crate) fn process_challenge(
     request: &mut Request,
     exchange: &Exchange<'_>,
@@ -81,6 +82,7 @@ pub(crate) fn process_challenge(
         return Err(Error::PREAUTH_FAILED.into());
     }
     let chosen = choose_factor(exchange, offered, options)?;
+    let challenge = find_challenge(offered, chosen).map_err(|text| end(context, text))?;
 
     let initial_key = exchange.reply_key()?;
     let agreed = client::process_challenge(
@@ -92,36 +94,75 @@ pub(crate) fn process_challenge(
     )
     .map_err(fail)?;
 
-    // The last request if the factor is SF-NONE. With SF-FIDO the key is replaced again; until then, whatever libkrb5 might
-    // try instead is not made with the password's key.
+    // The last request if the factor is SF-NONE, or an assertion. After a hello the key is replaced again; until then,
+    // whatever libkrb5 might try instead is not made with the password's key.
     let reply_key = agreed.derive_reply_key(body, observe).map_err(fail)?;
     exchange.set_reply_key(&reply_key)?;
-    let factor = encode_factor(chosen)?;
-    let (responded, message) = agreed.respond(body, &factor, observe).map_err(fail)?;
-
-    request.has_responded = true;
     request.chose_fido = chosen == SF_FIDO;
-    request.responded = request.chose_fido.then_some(responded);
     if request.chose_fido {
         trace::fido_chosen(context);
+    }
+    send_response(request, exchange, agreed, chosen, challenge, options)
+}
+
+/// Sends the chosen factor: with an assertion if its challenge is there already.
+fn send_response(
+    request: &mut Request,
+    exchange: &Exchange<'_>,
+    agreed: Agreed<KeyBlock>,
+    chosen: i32,
+    challenge: Option<FidoChallenge>,
+    options: &Options,
+) -> Result<Vec<u8>, Failure> {
+    let context = exchange.context();
+    let observe = &mut |event: Event<'_, KeyBlock>| trace::observed(context, &event);
+    let in_clear = challenge.is_some();
+    let data = match challenge {
+        Some(challenge) => {
+            let signed = sign(exchange, agreed.transcript(), challenge, options);
+            Some(signed.map_err(|text| end(context, text))?)
+        }
+        None => encode_hello(chosen)?,
+    };
+    let factor = SecondFactor {
+        factor_type: chosen,
+        data,
+    };
+    let (responded, message) = agreed
+        .respond(exchange.request_body(), &factor, observe)
+        .map_err(fail)?;
+
+    request.has_responded = true;
+    // An assertion is the last word: no factor message is expected after it.
+    request.responded = (request.chose_fido && !in_clear).then_some(responded);
+    if in_clear {
+        trace::fido_assertion_sent(context);
     }
     trace::response_sent(context);
     exchange.disable_fallback();
     Ok(message)
 }
 
-/// The factor of the response: SF-FIDO says which versions this client speaks.
-fn encode_factor(factor_type: i32) -> Result<SecondFactor, Failure> {
-    let data = match factor_type {
-        SF_FIDO => {
-            let hello = FidoFactor::Hello(FidoHello {
-                versions: vec![FIDO_VERSION],
-            });
-            Some(hello.encode().map_err(|_| Error::INTERNAL)?)
-        }
-        _ => None,
-    };
-    Ok(SecondFactor { factor_type, data })
+/// The challenge of the chosen factor, if it stands in the clear. Nobody vouches for it before the password is proved.
+fn find_challenge(offered: &[SecondFactor], chosen: i32) -> Result<Option<FidoChallenge>, String> {
+    let factor = offered.iter().find(|factor| factor.factor_type == chosen);
+    match factor.and_then(|factor| factor.data.as_deref()) {
+        Some(data) if chosen == SF_FIDO => FidoFactor::decode_clear_challenge(data)
+            .map(Some)
+            .map_err(|_| texts::UNINTELLIGIBLE.to_owned()),
+        _ => Ok(None),
+    }
+}
+
+/// The data of a response without an assertion: SF-FIDO says which versions this client speaks.
+fn encode_hello(factor_type: i32) -> Result<Option<Vec<u8>>, Failure> {
+    if factor_type != SF_FIDO {
+        return Ok(None);
+    }
+    let hello = FidoFactor::Hello(FidoHello {
+        versions: vec![FIDO_VERSION],
+    });
+    Ok(Some(hello.encode().map_err(|_| Error::INTERNAL)?))
 }
 
 /// Answers the KDC's factor message: only SF-FIDO has one, and only its user could tell why there is no answer.
@@ -142,10 +183,13 @@ pub(crate) fn process_factor(
         .open_factor(encrypted, observe)
         .map_err(|_| texts::UNINTELLIGIBLE.to_owned())
         .and_then(|(asked, data)| answer_fido(exchange, asked, &data, options));
-    answer.map_err(|text| {
-        trace::fido_ended(context, &text);
-        Failure::new(Error::PASSWORD_INTERRUPTED, text)
-    })
+    answer.map_err(|text| end(context, text))
+}
+
+/// With this error nothing else is tried.
+fn end(context: Context<'_>, text: String) -> Failure {
+    trace::fido_ended(context, &text);
+    Failure::new(Error::PASSWORD_INTERRUPTED, text)
 }
 
 fn answer_fido(
@@ -159,19 +203,35 @@ fn answer_fido(
     let body = exchange.request_body();
     let internal = |_| Error::INTERNAL.text();
 
-    let principal = exchange.client().unparse().map_err(|error| error.text())?;
     let challenge = match FidoFactor::decode(data).map_err(|_| texts::UNINTELLIGIBLE)? {
         FidoFactor::Challenge(challenge) => challenge,
         FidoFactor::Notice(notice) => {
-            let principal = String::from_utf8_lossy(&principal);
+            let principal = exchange.client().unparse().map_err(|error| error.text())?;
             return Err(texts::notice(
                 notice.code,
-                &principal,
+                &String::from_utf8_lossy(&principal),
                 notice.enrol_url.as_deref(),
             ));
         }
         FidoFactor::Hello(_) | FidoFactor::Assertion(_) => return Err(texts::UNINTELLIGIBLE.to_owned()),
     };
+    let data = sign(exchange, asked.transcript(), challenge, options)?;
+    // "K'[0] [...] is derived again from the last request": this one.
+    let reply_key = asked.derive_reply_key(body, observe).map_err(internal)?;
+    let message = asked.answer(body, data, observe).map_err(internal)?;
+    exchange.set_reply_key(&reply_key).map_err(|error| error.text())?;
+    trace::fido_assertion_sent(context);
+    Ok(message)
+}
+
+/// Has a key sign the request that is about to be sent. An error is a text for the user.
+fn sign(
+    exchange: &Exchange<'_>,
+    transcript: &[u8],
+    challenge: FidoChallenge,
+    options: &Options,
+) -> Result<Vec<u8>, String> {
+    let context = exchange.context();
     let credentials = challenge
         .parties
         .iter()
@@ -181,40 +241,22 @@ fn answer_fido(
 
     let realm = String::from_utf8_lossy(exchange.client().realm()).into_owned();
     let config = Config::read(context, &realm, options)?;
-    let wanted = to_assert(&config, realm, principal, &asked, challenge, body);
-    let assertion = get_assertion(context, &config, wanted, exchange.prompter())?;
-
-    let data = FidoFactor::Assertion(assertion)
-        .encode()
-        .map_err(|_| texts::UNINTELLIGIBLE)?;
-    // "K'[0] [...] is derived again from the last request": this one.
-    let reply_key = asked.derive_reply_key(body, observe).map_err(internal)?;
-    let message = asked.answer(body, data, observe).map_err(internal)?;
-    exchange.set_reply_key(&reply_key).map_err(|error| error.text())?;
-    trace::fido_assertion_sent(context);
-    Ok(message)
-}
-
-fn to_assert(
-    config: &Config,
-    realm: String,
-    principal: Vec<u8>,
-    asked: &Asked<KeyBlock>,
-    challenge: FidoChallenge,
-    body: &[u8],
-) -> Assert {
-    Assert {
+    let wanted = Assert {
         realm,
         rp_id: config.rp_id.clone(),
         public_suffix_list: config.public_suffix_list.clone(),
         devices: config.devices.clone(),
         timeout_seconds: config.timeout,
-        principal,
+        principal: exchange.client().unparse().map_err(|error| error.text())?,
         nonce: challenge.nonce,
-        transcript: asked.transcript().to_vec(),
-        request_hash: hash_request(body),
+        transcript: transcript.to_vec(),
+        request_hash: hash_request(exchange.request_body()),
         parties: challenge.parties,
-    }
+    };
+    let assertion = get_assertion(context, &config, wanted, exchange.prompter())?;
+    FidoFactor::Assertion(assertion)
+        .encode()
+        .map_err(|_| texts::UNINTELLIGIBLE.to_owned())
 }
 
 /// As the stock module: what is wrong with the KDC's message is a preauthentication failure.
@@ -222,5 +264,54 @@ fn fail(error: SpakeError<Error>) -> Failure {
     match error {
         SpakeError::Protocol(_) => Error::PREAUTH_FAILED.into(),
         SpakeError::Kerberos(error) => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+    use krb5_fido_protocol::fido::factor::{CredentialRef, RelyingParty, UserVerification};
+
+    use super::*;
+
+    fn factor(factor_type: i32, data: Option<&[u8]>) -> SecondFactor {
+        SecondFactor {
+            factor_type,
+            data: data.map(<[u8]>::to_vec),
+        }
+    }
+
+    fn challenge(facets_url: Option<&str>) -> FidoChallenge {
+        FidoChallenge {
+            nonce: [7; 32],
+            parties: vec![RelyingParty {
+                rp_id: "r.org".to_owned(),
+                credentials: vec![CredentialRef {
+                    id: vec![1],
+                    uv: UserVerification::Preferred,
+                }],
+            }],
+            facets_url: facets_url.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_challenge_in_the_clear_is_found_beside_the_password() {
+        let data = challenge(None).encode_padded(4096).unwrap();
+        let offered = [factor(SF_NONE, None), factor(SF_FIDO, Some(&data))];
+        assert_eq!(find_challenge(&offered, SF_FIDO), Ok(Some(challenge(None))));
+        assert_eq!(find_challenge(&offered, SF_NONE), Ok(None));
+        assert_eq!(find_challenge(&[factor(SF_FIDO, None)], SF_FIDO), Ok(None));
+    }
+
+    #[test]
+    fn data_that_is_no_challenge_in_the_clear_is_refused() {
+        let with_facets = challenge(Some("https://r.org/facets")).encode_padded(0).unwrap();
+        let hello = encode_hello(SF_FIDO).unwrap().unwrap();
+        for data in [&b""[..], b"\xa1\x02\x30\x00", &hello, &with_facets] {
+            let found = find_challenge(&[factor(SF_FIDO, Some(data))], SF_FIDO);
+            assert_eq!(found, Err(texts::UNINTELLIGIBLE.to_owned()), "{data:02x?}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use krb5_fido_protocol::{
         factor::{UserVerification, is_page},
         policy::{Exemptions, Policy, SelfEnrol, Settings},
     },
+    spake::kdc::Mode,
 };
 use krb5_plugin::{Error, Failure, Profile};
 
@@ -27,8 +28,14 @@ const UV_INDICATOR: &str = "fido_uv_indicator";
 const CHALLENGE: &str = "fido_challenge";
 const SPAKE_INDICATOR: &str = "spake_preauth_indicator";
 
-/// The one value of fido_challenge that this version serves.
 const CHALLENGE_ENCRYPTED: &str = "encrypted";
+const CHALLENGE_CLEAR: &str = "clear";
+
+/// The longest answer over UDP, in bytes: a stock relation of `[kdcdefaults]`.
+const DATAGRAM_LIMIT: &str = "kdc_max_dgram_reply_size";
+
+/// What `fido_challenge = clear` wants it to be at most. Where it is unset, krb5kdc allows 65536.
+const DATAGRAM_LIMIT_MAX: usize = 4096;
 
 /// Relations that belong to clients. A KDC meets them because its profile holds krb5.conf too.
 const CLIENT_RELATIONS: [&str; 7] = [
@@ -60,6 +67,10 @@ const LATER_RELATIONS: [&str; 7] = [
 pub(crate) struct Realm {
     /// Who must use a key, and how.
     pub(crate) settings: Settings,
+    /// When credential ids go out.
+    pub(crate) challenge: Mode,
+    /// In mode clear, the bytes that no answer over UDP exceeds.
+    pub(crate) datagram_limit: usize,
     /// The page named in a notice.
     pub(crate) enrol_url: Option<String>,
     /// Asserted after a touch.
@@ -122,6 +133,11 @@ fn read_realm(profile: &Profile, name: &str) -> Result<Realm, Failure> {
         let joined = values.join(" ");
         take(&mut realm, &relation, values).map_err(|cause| refused(name, &relation, &joined, &cause))?;
     }
+    if realm.challenge == Mode::Clear {
+        let values = profile.values(&["kdcdefaults", DATAGRAM_LIMIT])?;
+        realm.datagram_limit = parse_datagram_limit(&values)
+            .map_err(|cause| refused(name, CHALLENGE, CHALLENGE_CLEAR, &cause))?;
+    }
     let stock = profile.values(&["realms", name, SPAKE_INDICATOR])?;
     realm.spake_indicators = indicators(stock.clone())
         .map_err(|cause| refused(name, SPAKE_INDICATOR, &stock.join(" "), &cause))?;
@@ -142,8 +158,7 @@ fn take(realm: &mut Realm, relation: &str, values: Vec<String>) -> Result<(), St
         ENROL_URL => realm.enrol_url = Some(parse_url(value)?),
         INDICATOR => realm.fido_indicators = indicators(values)?,
         UV_INDICATOR => realm.fido_uv_indicators = indicators(values)?,
-        CHALLENGE if value == CHALLENGE_ENCRYPTED => {}
-        CHALLENGE => return Err(format!("this version serves only \"{CHALLENGE_ENCRYPTED}\"")),
+        CHALLENGE => realm.challenge = parse_mode(value)?,
         client if CLIENT_RELATIONS.contains(&client) => {}
         later if LATER_RELATIONS.contains(&later) => {
             return Err("this version does not serve this relation".to_owned());
@@ -151,6 +166,29 @@ fn take(realm: &mut Realm, relation: &str, values: Vec<String>) -> Result<(), St
         _ => return Err("there is no such relation".to_owned()),
     }
     Ok(())
+}
+
+fn parse_mode(value: &str) -> Result<Mode, String> {
+    match value {
+        CHALLENGE_ENCRYPTED => Ok(Mode::Encrypted),
+        CHALLENGE_CLEAR => Ok(Mode::Clear),
+        _ => Err("unknown fido_challenge value".to_owned()),
+    }
+}
+
+/// The last value counts, as for krb5kdc. What it would make something else of is refused.
+fn parse_datagram_limit(values: &[String]) -> Result<usize, String> {
+    let Some(value) = values.last() else {
+        return Err(format!(
+            "{DATAGRAM_LIMIT} must be set in [kdcdefaults], to at most {DATAGRAM_LIMIT_MAX}"
+        ));
+    };
+    let limit = value.parse().ok().filter(|limit| *limit <= DATAGRAM_LIMIT_MAX);
+    limit.ok_or_else(|| {
+        format!(
+            "{DATAGRAM_LIMIT} = \"{value}\" in [kdcdefaults] must be a number of at most {DATAGRAM_LIMIT_MAX}"
+        )
+    })
 }
 
 fn parse_url(value: &str) -> Result<String, String> {

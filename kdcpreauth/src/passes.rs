@@ -5,15 +5,19 @@ use krb5_fido_protocol::{
     Error as Cause, VerifiedFactor,
     fido::{
         client_data::hash_request,
+        decoy::spend_checks,
         factor::{FidoAssertion, FidoFactor, FidoNotice, NoticeCode},
-        policy::{Decision, build_challenge},
+        policy::{Decision, Usable, build_challenge},
         verify::{Accepted, AssertionContext, verify_assertion},
     },
     kerberos::Random,
     registry::{FIDO_NONCE_LEN, FIDO_VERSION},
     spake::{
         Event, Group, SpakeError,
-        kdc::{ChallengeSent, FactorSent, FidoHello, FidoOffer, Offer, Opened, make_challenge},
+        kdc::{
+            ChallengeSent, FactorSent, FidoAssertion as FidoAnswer, FidoHello, FidoOffer, Mode, Offer,
+            Opened, make_challenge,
+        },
         message::EncryptedData,
     },
 };
@@ -21,6 +25,9 @@ use krb5_plugin::{
     Error, Failure, KeyBlock, SystemRandom,
     kdcpreauth::{Exchange, Verdict},
 };
+
+/// Bytes of a transcript hash of edwards25519.
+const TRANSCRIPT_LEN: usize = 32;
 
 /// Makes a challenge and its cookie (RFC 9588 section 4.2). `support` is the client's message, empty for an optimistic
 /// challenge.
@@ -35,12 +42,14 @@ pub(crate) fn send_challenge(
     let client_key = exchange.client_key().ok_or(Error::ETYPE_NOSUPP)?;
 
     let client = read_client(module, exchange)?;
-    let offer = match client.decide() {
+    let decision = client.decide();
+    let fido = || offer_fido(exchange, &client, decision.usable());
+    let offer = match decision {
         Decision::OfferNone => Offer::None,
-        Decision::OfferFidoOrNone(_) => Offer::FidoOrNone(fido_offer()?),
+        Decision::OfferFidoOrNone(_) => Offer::FidoOrNone(fido()?),
         // A setting that cannot be followed must not be guessed around: whoever proves the password is told.
         Decision::OfferFido(_) | Decision::OfferFidoThenNotice(_) | Decision::Refuse(_) => {
-            Offer::Fido(fido_offer()?)
+            Offer::Fido(fido()?)
         }
     };
 
@@ -51,19 +60,55 @@ pub(crate) fn send_challenge(
     Ok(reply.message)
 }
 
-fn fido_offer() -> Result<FidoOffer, Failure> {
+/// SF-FIDO, in mode clear with its challenge. Without a credential to name, the mode is encrypted.
+fn offer_fido(
+    exchange: &Exchange<'_>,
+    client: &Client<'_>,
+    usable: &[Usable<'_>],
+) -> Result<FidoOffer, Failure> {
     let mut nonce = [0; FIDO_NONCE_LEN];
     SystemRandom.fill(&mut nonce).map_err(fault)?;
-    Ok(FidoOffer {
-        nonce,
-        challenge: None,
-    })
+    let challenge = match client.realm.challenge {
+        Mode::Clear if !usable.is_empty() => {
+            // Too long for UDP, so that nobody is sent it who did not ask: a sender's address is proved by TCP, or by armor.
+            let minimum = match exchange.is_armored() {
+                true => 0,
+                false => client.realm.datagram_limit,
+            };
+            let challenge = build_challenge(nonce, usable)
+                .encode_padded(minimum)
+                .map_err(internal)?;
+            trace::fido_challenge_in_clear(exchange.context());
+            Some(challenge)
+        }
+        Mode::Clear | Mode::Encrypted => None,
+    };
+    Ok(FidoOffer { nonce, challenge })
 }
 
-/// Takes the client's response (RFC 9588 section 4.3): proves the password, and ends the exchange or asks for the factor.
+/// Takes the client's response (RFC 9588 section 4.3).
 pub(crate) fn verify_response(
     module: &SpakeKdc,
     exchange: &Exchange<'_>,
+    public: &[u8],
+    factor: &EncryptedData,
+) -> Result<Verdict, Failure> {
+    let cookie = exchange.cookie().ok_or_else(|| refuse(Cause::MissingCookie))?;
+    let sent = ChallengeSent::parse_cookie(cookie).map_err(refuse)?;
+    trace::response_received(exchange.context(), public);
+    // The factor was offered in this exchange; it must be allowed by what holds now, too.
+    let client = read_client(module, exchange)?;
+    match sent.fido_mode() {
+        Some(Mode::Clear) => verify_in_clear(exchange, &client, sent, public, factor),
+        Some(Mode::Encrypted) | None => verify_password(exchange, &client, sent, public, factor),
+    }
+}
+
+/// Proves the password, and ends the exchange or asks for the factor.
+fn verify_password(
+    exchange: &Exchange<'_>,
+    client: &Client<'_>,
+    sent: ChallengeSent,
     public: &[u8],
     factor: &EncryptedData,
 ) -> Result<Verdict, Failure> {
@@ -72,31 +117,24 @@ pub(crate) fn verify_response(
     let body = exchange.request_body();
     let client_key = exchange.client_key().ok_or(Error::ETYPE_NOSUPP)?;
 
-    let cookie = exchange.cookie().ok_or_else(|| refuse(Cause::MissingCookie))?;
-    let sent = ChallengeSent::parse_cookie(cookie).map_err(refuse)?;
-    trace::response_received(context, public);
     let answered = sent
         .process_response(&client_key, public, observe)
         .map_err(fail)?;
     let opened = answered.open_factor(body, factor, observe).map_err(fail)?;
-
-    // The factor was offered in this exchange; it must be allowed by what holds now, too.
-    let client = read_client(module, exchange)?;
     match (opened, client.decide()) {
-        (Opened::None(verified, keys), Decision::OfferNone | Decision::OfferFidoOrNone(_)) => {
-            grant(exchange, &client, &verified, |verified| {
+        (Opened::None(verified, keys), decision) if allows_none(&decision) => {
+            grant(exchange, client, &verified, |verified| {
                 keys.derive_reply_key(verified, body, observe)
             })
         }
-        (Opened::None(..), _) => Err(refuse(Cause::FactorNotOffered)),
         (Opened::Hello(hello), Decision::OfferFidoOrNone(usable)) if usable.is_empty() => {
             client.log_unusable(exchange.request());
-            send_notice(exchange, &client, hello, NoticeCode::NoneUsable)
+            send_notice(exchange, client, hello, NoticeCode::NoneUsable)
         }
         (Opened::Hello(hello), Decision::OfferFido(usable) | Decision::OfferFidoOrNone(usable)) => {
             check_version(&hello)?;
             let challenge = build_challenge(*hello.nonce(), &usable)
-                .encode_padded()
+                .encode_padded(0)
                 .map_err(internal)?;
             let reply = hello.send_challenge(body, challenge, observe).map_err(fail)?;
             exchange.set_cookie(reply.cookie.expose()).map_err(fault)?;
@@ -105,19 +143,69 @@ pub(crate) fn verify_response(
         }
         (Opened::Hello(hello), Decision::OfferFidoThenNotice(code)) => {
             client.log_unusable(exchange.request());
-            send_notice(exchange, &client, hello, code)
+            send_notice(exchange, client, hello, code)
         }
         (Opened::Hello(hello), Decision::Refuse(cause)) => {
             log::setting_refused(exchange.request(), cause);
-            send_notice(exchange, &client, hello, NoticeCode::NoneUsable)
+            send_notice(exchange, client, hello, NoticeCode::NoneUsable)
         }
         // The last key was removed since the challenge.
         (Opened::Hello(hello), Decision::OfferNone) => {
-            send_notice(exchange, &client, hello, NoticeCode::NoneUsable)
+            send_notice(exchange, client, hello, NoticeCode::NoneUsable)
         }
-        // Factors are challenged under K'[2] only.
-        (Opened::Assertion(_), _) => Err(refuse(Cause::FactorNotOffered)),
+        // An assertion is taken in mode clear only.
+        (Opened::None(..) | Opened::Assertion(_), _) => Err(refuse(Cause::FactorNotOffered)),
     }
+}
+
+/// Proves password and factor at once. Whoever does not hold the key must not learn whether the password was right: each
+/// refusal gives the same answer, after the same reading of the database and the same signature checks, and writes a line.
+fn verify_in_clear(
+    exchange: &Exchange<'_>,
+    client: &Client<'_>,
+    sent: ChallengeSent,
+    public: &[u8],
+    factor: &EncryptedData,
+) -> Result<Verdict, Failure> {
+    let context = exchange.context();
+    let observe = &mut |event: Event<'_, KeyBlock>| trace::observed(context, &event);
+    let body = exchange.request_body();
+    let client_key = exchange.client_key().ok_or(Error::ETYPE_NOSUPP)?;
+    let decision = client.decide();
+
+    let opened = sent
+        .process_response(&client_key, public, observe)
+        .and_then(|answered| answered.open_factor(body, factor, observe));
+    let mut presented = None;
+    let cause = match opened {
+        Ok(Opened::Assertion(answer)) => {
+            let verified = parse_assertion(answer.data()).and_then(|assertion| {
+                verify(client, &decision, exchange, presented.insert(assertion), &answer)
+            });
+            match verified {
+                Ok(accepted) => return grant_fido(exchange, client, &accepted, &answer),
+                Err(cause) => cause,
+            }
+        }
+        Ok(Opened::None(verified, keys)) if allows_none(&decision) => {
+            return grant(exchange, client, &verified, |verified| {
+                keys.derive_reply_key(verified, body, observe)
+            });
+        }
+        Ok(Opened::None(..) | Opened::Hello(_)) => Cause::FactorNotOffered,
+        Err(SpakeError::Protocol(cause)) => cause,
+        Err(SpakeError::Kerberos(error)) => return Err(fault(error)),
+    };
+
+    let checked = presented.filter(|_| cause == Cause::BadSignature);
+    spend(client, exchange, decision.usable(), checked.as_ref()).map_err(refuse)?;
+    log::assertion_refused(exchange.request(), cause);
+    Err(refuse(cause))
+}
+
+/// Whether the password alone is enough.
+fn allows_none(decision: &Decision<'_>) -> bool {
+    matches!(decision, Decision::OfferNone | Decision::OfferFidoOrNone(_))
 }
 
 /// Takes the answer to the factor's challenge and verifies it.
@@ -136,21 +224,29 @@ pub(crate) fn verify_factor(
     let answer = sent
         .open_factor(&client_key, body, factor, observe)
         .map_err(fail)?;
-    let assertion = parse_assertion(answer.data())?;
 
     let client = read_client(module, exchange)?;
-    if let Decision::Refuse(cause) = client.decide() {
-        return Err(refuse(cause));
-    }
-    let accepted = verify(&client, exchange, &assertion, answer.nonce(), answer.transcript())
+    let accepted = parse_assertion(answer.data())
+        .and_then(|assertion| verify(&client, &client.decide(), exchange, &assertion, &answer))
         .inspect_err(|cause| log::assertion_refused(exchange.request(), *cause))
         .map_err(refuse)?;
+    grant_fido(exchange, &client, &accepted, &answer)
+}
 
-    let verdict = grant(exchange, &client, &accepted.factor, |verified| {
-        answer.derive_reply_key(verified, body, observe)
+/// A verified assertion becomes a ticket.
+fn grant_fido(
+    exchange: &Exchange<'_>,
+    client: &Client<'_>,
+    accepted: &Accepted,
+    answer: &FidoAnswer<'_, KeyBlock>,
+) -> Result<Verdict, Failure> {
+    let context = exchange.context();
+    let observe = &mut |event: Event<'_, KeyBlock>| trace::observed(context, &event);
+    let verdict = grant(exchange, client, &accepted.factor, |verified| {
+        answer.derive_reply_key(verified, exchange.request_body(), observe)
     })?;
     trace::fido_assertion_verified(context, &accepted.label.to_string());
-    log::assertion_accepted(exchange.request(), &accepted);
+    log::assertion_accepted(exchange.request(), accepted);
     Ok(verdict)
 }
 
@@ -207,10 +303,10 @@ fn check_version(hello: &FidoHello<'_, KeyBlock>) -> Result<(), Failure> {
     }
 }
 
-fn parse_assertion(data: &[u8]) -> Result<FidoAssertion, Failure> {
-    match FidoFactor::decode(data).map_err(refuse)? {
+fn parse_assertion(data: &[u8]) -> Result<FidoAssertion, Cause> {
+    match FidoFactor::decode(data)? {
         FidoFactor::Assertion(assertion) => Ok(assertion),
-        _ => Err(refuse(Cause::UnexpectedMessage)),
+        _ => Err(Cause::UnexpectedMessage),
     }
 }
 
@@ -223,24 +319,47 @@ fn read_client<'m>(module: &'m SpakeKdc, exchange: &Exchange<'_>) -> Result<Clie
 /// "What the KDC checks": the assertion must be good for this request.
 fn verify(
     client: &Client<'_>,
+    decision: &Decision<'_>,
     exchange: &Exchange<'_>,
     assertion: &FidoAssertion,
-    nonce: &[u8; FIDO_NONCE_LEN],
-    transcript: &[u8],
+    answer: &FidoAnswer<'_, KeyBlock>,
 ) -> Result<Accepted, Cause> {
-    let principal = exchange
-        .request()
-        .client()
-        .unparse()
-        .map_err(|_| Cause::UnreadablePrincipal)?;
+    if let Decision::Refuse(cause) = decision {
+        return Err(*cause);
+    }
+    let principal = unparse_client(exchange)?;
     let context = AssertionContext {
         principal: &principal,
-        nonce,
-        transcript,
+        nonce: answer.nonce(),
+        transcript: answer.transcript(),
         request_hash: hash_request(exchange.request_body()),
         required: client.required(),
     };
     verify_assertion(client.enrolment.credentials(), assertion, &context)
+}
+
+/// Spends the time that [`verify`] would have taken.
+fn spend(
+    client: &Client<'_>,
+    exchange: &Exchange<'_>,
+    usable: &[Usable<'_>],
+    checked: Option<&FidoAssertion>,
+) -> Result<(), Cause> {
+    let principal = unparse_client(exchange)?;
+    let context = AssertionContext {
+        principal: &principal,
+        nonce: &[0; FIDO_NONCE_LEN],
+        transcript: &[0; TRANSCRIPT_LEN],
+        request_hash: hash_request(exchange.request_body()),
+        required: client.required(),
+    };
+    spend_checks(client.enrolment.credentials(), usable, checked, &context);
+    Ok(())
+}
+
+fn unparse_client(exchange: &Exchange<'_>) -> Result<Vec<u8>, Cause> {
+    let client = exchange.request().client();
+    client.unparse().map_err(|_| Cause::UnreadablePrincipal)
 }
 
 /// The client's fault: it counts for lockout, and the cause goes into the KDC's own log line.

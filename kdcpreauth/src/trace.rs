@@ -36,6 +36,10 @@ pub(crate) fn fido_challenge_sent(context: Context<'_>) {
     trace::text(context, c"Sending SF-FIDO challenge");
 }
 
+pub(crate) fn fido_challenge_in_clear(context: Context<'_>) {
+    trace::text(context, c"Sending SF-FIDO challenge in the clear");
+}
+
 pub(crate) fn fido_notice_sent(context: Context<'_>) {
     trace::text(context, c"Sending SF-FIDO notice");
 }

@@ -212,6 +212,16 @@ impl<'a> Exchange<'a> {
         unsafe { data::data_bytes(body) }
     }
 
+    /// Whether the request came under FAST armor (RFC 6113 section 5.4).
+    pub fn is_armored(&self) -> bool {
+        let Some(get) = self.callbacks.fast_armor else {
+            return false;
+        };
+        // SAFETY: as above; an alias of the armor key, or NULL.
+        let armor = unsafe { get(self.context.as_raw(), self.rock) };
+        !armor.is_null()
+    }
+
     /// Our part of the request's cookie.
     pub fn cookie(&self) -> Option<&'a [u8]> {
         let get = self.callbacks.get_cookie?;

@@ -3,6 +3,8 @@
 //! Lengths, tags and integers are read by the `der` crate. Its derive refuses unknown trailing elements, which an
 //! extensible SEQUENCE must skip, so the SEQUENCEs themselves are walked here.
 
+#[cfg(feature = "verify")]
+use der::asn1::UintRef;
 use der::{
     Decode, Encode, Header, Length, Reader, SliceReader, Tag, TagNumber,
     asn1::{OctetStringRef, Utf8StringRef},
@@ -34,6 +36,18 @@ pub(crate) fn decode_padded<'a, T>(
         true => Ok(value),
         false => Err(Error::MalformedDer),
     }
+}
+
+/// The two numbers of an ECDSA-Sig-Value (SEC 1 section C.5), big-endian and without leading zeros.
+#[cfg(feature = "verify")]
+pub(crate) fn decode_signature(bytes: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+    decode(bytes, |input| {
+        let mut numbers = input.sequence_content()?;
+        let r = UintRef::decode(&mut numbers.0)?.as_bytes();
+        let s = UintRef::decode(&mut numbers.0)?.as_bytes();
+        numbers.finish()?;
+        Ok((r, s))
+    })
 }
 
 /// Input inside one constructed value, or a whole message.

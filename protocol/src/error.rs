@@ -157,6 +157,9 @@ pub enum Error {
     /// SF-FIDO without data where a message is due.
     #[error("SF-FIDO carries no data")]
     MissingFactorData,
+    /// A challenge that stands in the clear and names a facet list.
+    #[error("challenge in the clear names a facet list")]
+    FacetsUrlInClear,
     /// A factor that says it is encrypted in another encryption type than the client key's.
     #[error("second factor encrypted in another encryption type than the client key's")]
     EnctypeMismatch,

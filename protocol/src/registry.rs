@@ -53,6 +53,10 @@ pub const ATTRIBUTE_PREFIX: &str = "fido:";
 /// What a challenge's length is padded to a multiple of, in bytes.
 pub const FIDO_CHALLENGE_MULTIPLE: usize = 1024;
 
+/// The longest encrypted factor that is opened in mode clear, in bytes: the longest credential id, a signature of 4096 bits
+/// and some extension outputs fit in.
+pub const CLEAR_FACTOR_MAX: usize = 2048;
+
 /// ES256, ECDSA over P-256 with SHA-256 (RFC 9053 section 2.1; IANA COSE algorithms).
 pub const COSE_ES256: i64 = -7;
 

@@ -165,7 +165,7 @@ impl SecurityKey {
         let Decision::OfferFido(usable) = decision else {
             panic!("no usable credential");
         };
-        build_challenge(NONCE, &usable).encode_padded().unwrap()
+        build_challenge(NONCE, &usable).encode_padded(0).unwrap()
     }
 
     /// What a touch answers to `challenge`, for a request of this body.

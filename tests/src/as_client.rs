@@ -87,6 +87,18 @@ impl AsClient {
         }
     }
 
+    /// The same client with another key than the principal's: that of a wrong password.
+    pub fn with_wrong_key(&self) -> Self {
+        let mut key = self.key.expose().to_vec();
+        key[0] ^= 1;
+        Self {
+            kdc: self.kdc,
+            realm: self.realm.clone(),
+            name: self.name.clone(),
+            key: KeyBlock::new(ENCTYPE, &key),
+        }
+    }
+
     /// The principal's name with its realm.
     pub fn principal(&self) -> String {
         format!("{}@{}", self.name, self.realm)
@@ -168,6 +180,17 @@ impl AsClient {
             support,
         }
     }
+
+    /// Begins an exchange with the challenge that the KDC sends unasked.
+    pub fn begin_optimistic(&self) -> Challenged<'_> {
+        let error = self.send_plain(&self.tgt_body()).error();
+        Challenged {
+            client: self,
+            challenge: error.pa_value(PA_SPAKE).unwrap().to_vec(),
+            cookie: cookie(&error),
+            support: Vec::new(),
+        }
+    }
 }
 
 /// The PA-SPAKE message of an answer that asks for more.
@@ -208,10 +231,20 @@ impl<'c> Challenged<'c> {
         response.take_challenge(reply)
     }
 
+    /// The challenge of SF-FIDO that stands in the clear, if one does.
+    pub fn clear_challenge(&self) -> Option<FidoChallenge> {
+        let fido = |factor: &SecondFactor| factor.factor_type == SF_FIDO;
+        let data = self.offered().into_iter().find(fido)?.data?;
+        Some(FidoFactor::decode_clear_challenge(&data).unwrap())
+    }
+
     /// Makes a response with any factor, offered or not, in a request with this body.
     pub fn respond(self, body: &RequestBody, factor: &SecondFactor) -> Response<'c> {
-        let mut keys = Keys::default();
-        let offered = self.offered().swap_remove(0);
+        self.agree().respond(body, factor)
+    }
+
+    /// Computes the SPAKE result.
+    pub fn agree(self) -> Agreed<'c> {
         let agreed = process_challenge(
             self.client.key(),
             &self.support,
@@ -220,6 +253,31 @@ impl<'c> Challenged<'c> {
             &mut |_| {},
         )
         .unwrap();
+        Agreed {
+            challenged: self,
+            agreed,
+        }
+    }
+}
+
+/// The SPAKE result is there, and no response yet.
+pub struct Agreed<'c> {
+    challenged: Challenged<'c>,
+    agreed: client::Agreed<KeyBlock>,
+}
+
+impl<'c> Agreed<'c> {
+    /// What an honest client has signed for a challenge in the clear.
+    pub fn statement(&self, body: &RequestBody) -> Statement {
+        let challenge = self.challenged.clear_challenge().unwrap();
+        statement(self.challenged.client, &challenge, self.agreed.transcript(), body)
+    }
+
+    /// Makes a response with any factor, offered or not, in a request with this body.
+    pub fn respond(self, body: &RequestBody, factor: &SecondFactor) -> Response<'c> {
+        let Self { challenged, agreed } = self;
+        let mut keys = Keys::default();
+        let offered = challenged.offered().swap_remove(0);
         let body = body.encode();
         let reply_key = agreed.derive_reply_key(&body, &mut |_| {}).unwrap();
         let (responded, message) = agreed
@@ -233,11 +291,28 @@ impl<'c> Challenged<'c> {
             factor: seal(keys.last(), factor),
         };
         Response {
-            client: self.client,
-            request: request(&message, self.cookie, body),
+            client: challenged.client,
+            request: request(&message, challenged.cookie, body),
             reply_key,
             responded,
         }
+    }
+}
+
+fn statement(
+    client: &AsClient,
+    challenge: &FidoChallenge,
+    transcript: &[u8],
+    body: &RequestBody,
+) -> Statement {
+    let party = &challenge.parties[0];
+    Statement {
+        credential_id: party.credentials[0].id.clone(),
+        rp_id: party.rp_id.clone(),
+        principal: client.principal(),
+        nonce: challenge.nonce,
+        transcript: transcript.to_vec(),
+        request_hash: hash_request(&body.encode()),
     }
 }
 
@@ -247,6 +322,12 @@ pub fn hello(versions: &[u8]) -> SecondFactor {
         versions: versions.to_vec(),
     });
     fido(hello.encode().unwrap())
+}
+
+/// SF-FIDO with an assertion.
+pub fn asserted(assertion: &FidoAssertion) -> SecondFactor {
+    let assertion = FidoFactor::Assertion(assertion.clone());
+    fido(assertion.encode().unwrap())
 }
 
 /// SF-FIDO with any data.
@@ -309,21 +390,12 @@ pub struct Asked<'c> {
 impl<'c> Asked<'c> {
     /// What an honest client has signed for a request with this body, with the first of the credentials.
     pub fn statement(&self, body: &RequestBody) -> Statement {
-        let party = &self.challenge.parties[0];
-        Statement {
-            credential_id: party.credentials[0].id.clone(),
-            rp_id: party.rp_id.clone(),
-            principal: self.client.principal(),
-            nonce: self.challenge.nonce,
-            transcript: self.asked.transcript().to_vec(),
-            request_hash: hash_request(&body.encode()),
-        }
+        statement(self.client, &self.challenge, self.asked.transcript(), body)
     }
 
     /// Makes the answer, in a request with this body, whatever the assertion was made for.
     pub fn answer(self, body: &RequestBody, assertion: &FidoAssertion) -> Answer<'c> {
-        let assertion = FidoFactor::Assertion(assertion.clone());
-        self.answer_factor(body, &fido(assertion.encode().unwrap()))
+        self.answer_factor(body, &asserted(assertion))
     }
 
     /// The same with any factor.

@@ -17,7 +17,7 @@ mod keytab;
 mod observed;
 mod statement;
 
-pub use as_client::{Answer, AsClient, Asked, Challenged, Response, fido, hello};
+pub use as_client::{Agreed, Answer, AsClient, Asked, Challenged, Response, asserted, fido, hello};
 pub use enrolled::{
     Enrolled, PASSWORD, add_service, add_user, armor, ask_for, attribute, enrol, kadmin, memory,
 };

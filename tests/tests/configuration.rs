@@ -69,11 +69,6 @@ fn a_policy_that_stands_twice() {
 #[test]
 fn a_value_that_this_version_does_not_serve() {
     assert_refused(
-        "fido_challenge",
-        "clear",
-        "this version serves only \"encrypted\"",
-    );
-    assert_refused(
         "fido_self_enrol",
         "invited",
         "fido_self_enrol value is not supported by this version",
@@ -84,7 +79,8 @@ fn a_value_that_this_version_does_not_serve() {
 fn a_value_that_is_none() {
     assert_refused("fido_uv", "always", "unknown fido_uv value");
     assert_refused("fido_self_enrol", "yes", "unknown fido_self_enrol value");
-    assert_refused("fido_challenge", "", "this version serves only \"encrypted\"");
+    assert_refused("fido_challenge", "", "unknown fido_challenge value");
+    assert_refused("fido_challenge", "Clear", "unknown fido_challenge value");
     assert_refused(
         "fido_enrol_url",
         "http://keys.example.com/",
@@ -96,6 +92,51 @@ fn a_value_that_is_none() {
         "malformed pattern: only * is special, and names have no realm here",
     );
     assert_refused("fido_uv_indicator", "", "an indicator is a word");
+}
+
+#[test]
+fn clear_challenges_with_large_datagrams() {
+    const LIMIT: &str = "kdcdefaults:kdc_max_dgram_reply_size";
+    let clear = builder().kdc_relation("fido_challenge", "clear");
+    let expected = "KRBTEST.COM: fido_challenge = \"clear\": kdc_max_dgram_reply_size";
+    let log = refusal(clear.clone());
+    let unset = format!("{expected} must be set in [kdcdefaults], to at most 4096");
+    assert!(log.contains(&unset), "{log}");
+    for value in [
+        "4097",
+        "65536",
+        "-1",
+        "many",
+        "4096 bytes",
+        "0x400",
+        "99999999999999999999",
+        "",
+    ] {
+        let log = refusal(clear.clone().kdc_relation(LIMIT, value));
+        let refused = format!("{expected} = \"{value}\" in [kdcdefaults] must be a number of at most 4096");
+        assert!(log.contains(&refused), "{refused}\nis not in\n{log}");
+    }
+    // The last value is the one that krb5kdc takes.
+    let twice = clear.kdc_relation(LIMIT, "1024").kdc_relation(LIMIT, "8192");
+    assert!(refusal(twice).contains("= \"8192\" in [kdcdefaults]"));
+}
+
+#[test]
+fn clear_challenges_of_a_realm_that_the_kdc_does_not_serve() {
+    let log = refusal(builder().kdc_relation("realms/OTHER.ORG:fido_challenge", "clear"));
+    assert!(
+        log.contains("[realms] OTHER.ORG: fido_challenge = \"clear\": kdc_max_dgram_reply_size must be set"),
+        "{log}"
+    );
+}
+
+#[test]
+fn clear_challenges_with_small_datagrams() {
+    let clear = builder().kdc_relation("fido_challenge", "clear");
+    clear
+        .kdc_relation("kdcdefaults:kdc_max_dgram_reply_size", "4096")
+        .start()
+        .unwrap();
 }
 
 #[test]

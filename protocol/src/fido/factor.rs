@@ -85,6 +85,18 @@ impl FidoFactor {
         })
     }
 
+    /// Reads a challenge that stands in the clear: it names no facet list.
+    ///
+    /// # Errors
+    /// Those of [`Self::decode`]; [`Error::UnexpectedMessage`] for another message; [`Error::FacetsUrlInClear`].
+    pub fn decode_clear_challenge(bytes: &[u8]) -> Result<FidoChallenge, Error> {
+        match Self::decode(bytes)? {
+            Self::Challenge(challenge) if challenge.facets_url.is_some() => Err(Error::FacetsUrlInClear),
+            Self::Challenge(challenge) => Ok(challenge),
+            Self::Hello(_) | Self::Assertion(_) | Self::Notice(_) => Err(Error::UnexpectedMessage),
+        }
+    }
+
     /// Writes the message; a challenge is always padded.
     ///
     /// # Errors
@@ -92,7 +104,7 @@ impl FidoFactor {
     pub fn encode(&self) -> Result<Vec<u8>, Error> {
         match self {
             Self::Hello(hello) => encode_message(0, |content| hello.encode(content)),
-            Self::Challenge(challenge) => challenge.encode_padded(),
+            Self::Challenge(challenge) => challenge.encode_padded(0),
             Self::Assertion(assertion) => encode_message(2, |content| assertion.encode(content)),
             Self::Notice(notice) => encode_message(3, |content| notice.encode(content)),
         }
@@ -168,15 +180,15 @@ pub struct FidoChallenge {
 
 impl FidoChallenge {
     /// Writes the whole message, [`FidoFactor`] included, with the least padding that makes its length a multiple of
-    /// 1024 bytes.
+    /// 1024 bytes, and at least `minimum` bytes.
     ///
     /// # Errors
     /// [`Error::ValueOutOfRange`] for a list without element or a credential id of impossible length,
     /// [`Error::MessageTooLong`] for a message over 64 KiB.
-    pub fn encode_padded(&self) -> Result<Vec<u8>, Error> {
+    pub fn encode_padded(&self, minimum: usize) -> Result<Vec<u8>, Error> {
         let mut fields = Output::default();
         self.encode_fields(&mut fields)?;
-        let padding = find_padding(fields.into_bytes().len()).ok_or(Error::MessageTooLong)?;
+        let padding = find_padding(fields.into_bytes().len(), minimum).ok_or(Error::MessageTooLong)?;
         encode_message(1, |content| {
             content.sequence(|fields| {
                 self.encode_fields(fields)?;
@@ -215,16 +227,16 @@ impl FidoChallenge {
     }
 }
 
-/// The length of the padding with which a challenge, whose other fields take `fields` bytes, is a multiple of 1024 bytes:
-/// the inner `None` is no padding at all, the outer one no solution.
-fn find_padding(fields: usize) -> Option<Option<usize>> {
+/// The length of the padding with which a challenge, whose other fields take `fields` bytes, is a multiple of 1024 bytes
+/// and has at least `minimum`: the inner `None` is no padding at all, the outer one no solution.
+fn find_padding(fields: usize, minimum: usize) -> Option<Option<usize>> {
     // The length octets of the enclosing values jump as they grow: not every multiple can be hit.
-    iter::once(None)
-        .chain((0..2 * FIDO_CHALLENGE_MULTIPLE).map(Some))
-        .find(|padding| {
-            let element = padding.map_or(0, |length| encoded_length(encoded_length(length)));
-            encoded_length(encoded_length(fields + element)).is_multiple_of(FIDO_CHALLENGE_MULTIPLE)
-        })
+    let longest = minimum.saturating_add(2 * FIDO_CHALLENGE_MULTIPLE);
+    iter::once(None).chain((0..longest).map(Some)).find(|padding| {
+        let element = padding.map_or(0, |length| encoded_length(encoded_length(length)));
+        let length = encoded_length(encoded_length(fields + element));
+        length >= minimum && length.is_multiple_of(FIDO_CHALLENGE_MULTIPLE)
+    })
 }
 
 /// Bytes of a DER value of `content` bytes under a one-byte tag.

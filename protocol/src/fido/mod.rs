@@ -4,6 +4,8 @@ pub mod authenticator_data;
 mod cbor;
 pub mod client_data;
 pub mod cose;
+#[cfg(feature = "verify")]
+pub mod decoy;
 pub mod factor;
 pub mod label;
 pub mod policy;

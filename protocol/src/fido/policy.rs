@@ -137,6 +137,16 @@ pub enum Decision<'a> {
     Refuse(Error),
 }
 
+impl<'a> Decision<'a> {
+    /// The credentials that a challenge would name.
+    pub fn usable(&self) -> &[Usable<'a>] {
+        match self {
+            Self::OfferFido(usable) | Self::OfferFidoOrNone(usable) => usable,
+            Self::OfferNone | Self::OfferFidoThenNotice(_) | Self::Refuse(_) => &[],
+        }
+    }
+}
+
 /// A credential that may be used now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usable<'a> {

@@ -34,9 +34,10 @@ const MODE_CLEAR: u8 = 1;
 const OTHER_FIELDS: usize = 16 + (8 + 1 + FIDO_NONCE_LEN) + 8;
 
 /// How SF-FIDO was offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// Without data: credential ids go out under `K'[2]`, after the password was proved.
+    #[default]
     Encrypted,
     /// With the challenge of the factor in the SPAKE challenge.
     Clear,
@@ -54,6 +55,12 @@ pub(super) struct FidoRecord {
 pub(super) struct Offered {
     pub(super) none: bool,
     pub(super) fido: Option<FidoRecord>,
+}
+
+impl Offered {
+    pub(super) fn mode(&self) -> Option<Mode> {
+        self.fido.map(|record| record.mode)
+    }
 }
 
 /// Stage 0.

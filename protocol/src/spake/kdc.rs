@@ -21,7 +21,7 @@ use super::{
 use crate::{
     Error, VerifiedFactor,
     kerberos::{Key, Random},
-    registry::{FIDO_NONCE_LEN, SF_FIDO, SF_NONE},
+    registry::{CLEAR_FACTOR_MAX, FIDO_NONCE_LEN, SF_FIDO, SF_NONE},
     secret::SecretBytes,
 };
 
@@ -148,12 +148,19 @@ impl ChallengeSent {
         ChallengeCookie::parse(cookie).map(Self)
     }
 
-    /// Computes the SPAKE result from the client's public key (RFC 9588 section 4.3).
+    /// How SF-FIDO was offered, if it was. In mode [`Mode::Clear`] a wrong password must take as long as a verification.
+    pub fn fido_mode(&self) -> Option<Mode> {
+        self.0.offered.mode()
+    }
+
+    /// Computes the SPAKE result from the client's public key (RFC 9588 section 4.3). If it is the identity element, the
+    /// client has guessed the password and not made its key by the rules: [`Answered::open_factor`] refuses that, no sooner
+    /// than it would refuse a wrong password.
     ///
     /// Observed: the transcript, the result.
     ///
     /// # Errors
-    /// [`Error::InvalidPublicKey`], [`Error::IdentityElement`], [`SpakeError::Kerberos`].
+    /// [`Error::InvalidPublicKey`], [`SpakeError::Kerberos`].
     pub fn process_response<'k, K: Key>(
         self,
         initial_key: &'k K,
@@ -170,7 +177,12 @@ impl ChallengeSent {
         observe(Event::Transcript(transcript.as_bytes()));
 
         let multiplier = derive_multiplier(group, initial_key).map_err(SpakeError::Kerberos)?;
-        let result = group.result(Role::Kdc, &multiplier, &private, public)?;
+        let (result, refused) = match group.result(Role::Kdc, &multiplier, &private, public) {
+            Err(cause @ Error::IdentityElement) => {
+                (SecretBytes::new(vec![0; group.element_len()]), Some(cause))
+            }
+            result => (result?, None),
+        };
         observe(Event::Result);
         let schedule = KeySchedule {
             group,
@@ -184,6 +196,7 @@ impl ChallengeSent {
                 initial_key,
                 schedule,
             },
+            refused,
         })
     }
 }
@@ -203,29 +216,35 @@ impl<K: Key> Keys<'_, K> {
 pub struct Answered<'k, K> {
     offered: Offered,
     keys: Keys<'k, K>,
+    refused: Option<Error>,
 }
 
 impl<'k, K: Key> Answered<'k, K> {
-    /// How SF-FIDO was offered, if it was. In mode [`Mode::Clear`] a wrong password must take as long as a verification.
-    pub fn fido_mode(&self) -> Option<Mode> {
-        self.offered.fido.map(|record| record.mode)
-    }
-
-    /// Opens the client's factor under `K'[1]` and so proves the password. `body` is the request's KDC-REQ-BODY.
+    /// Opens the client's factor under `K'[1]` and so proves the password. `body` is the request's KDC-REQ-BODY. In mode
+    /// [`Mode::Clear`] a factor of more than [`CLEAR_FACTOR_MAX`] bytes is not opened: what is read after the password was
+    /// proved takes its time.
     ///
     /// Observed: `K'[1]`.
     ///
     /// # Errors
-    /// [`Error::WrongPassword`]; [`Error::EnctypeMismatch`], [`Error::MalformedDer`], [`Error::FactorNotOffered`],
-    /// [`Error::UnexpectedFactorData`], [`Error::MissingFactorData`]; [`SpakeError::Kerberos`].
+    /// [`Error::WrongPassword`]; [`Error::IdentityElement`]; [`Error::MessageTooLong`], [`Error::EnctypeMismatch`], [`Error::MalformedDer`],
+    /// [`Error::FactorNotOffered`], [`Error::UnexpectedFactorData`], [`Error::MissingFactorData`];
+    /// [`SpakeError::Kerberos`].
     pub fn open_factor(
         self,
         body: &[u8],
         encrypted: &EncryptedData,
         observe: &mut Observer<'_, K>,
     ) -> PassResult<Opened<'k, K>, K> {
+        if self.offered.mode() == Some(Mode::Clear) && encrypted.cipher.len() > CLEAR_FACTOR_MAX {
+            return Err(Error::MessageTooLong.into());
+        }
         let key = self.keys.derive(1, body, observe)?;
-        let factor = open(&key, encrypted, Error::WrongPassword)?;
+        let opened = open(&key, encrypted, Error::WrongPassword);
+        if let Some(cause) = self.refused {
+            return Err(cause.into());
+        }
+        let factor = opened?;
         match (factor.factor_type, self.offered.fido) {
             // SF-NONE is sent without data (RFC 9588 section 4.3).
             (SF_NONE, _) if self.offered.none => match factor.data {

@@ -204,7 +204,7 @@ fn challenge_round_trip_with_facets() {
             .map(|uv| CredentialRef { id: vec![1], uv })
             .to_vec(),
     });
-    let bytes = challenge.encode_padded().unwrap();
+    let bytes = challenge.encode_padded(0).unwrap();
     assert_eq!(FidoFactor::decode(&bytes), Ok(FidoFactor::Challenge(challenge)));
     assert_damage_refused(&bytes);
 }
@@ -223,14 +223,14 @@ fn challenge_is_padded_to_a_multiple_at_every_length() {
 
 #[test]
 fn challenge_padding_is_the_least() {
-    assert_eq!(challenge(1).encode_padded().unwrap().len(), 1024);
-    let exact = (0..2048).find(|fields| find_padding(*fields) == Some(None));
+    assert_eq!(challenge(1).encode_padded(0).unwrap().len(), 1024);
+    let exact = (0..2048).find(|fields| find_padding(*fields, 0) == Some(None));
     assert_eq!(exact, Some(1024 - 8));
-    assert_eq!(find_padding(1024 - 8 - 4), Some(Some(0)));
-    assert_eq!(find_padding(1024 - 8 - 3), Some(Some(1024 - 5)));
+    assert_eq!(find_padding(1024 - 8 - 4, 0), Some(Some(0)));
+    assert_eq!(find_padding(1024 - 8 - 3, 0), Some(Some(1024 - 5)));
     for fields in 0..=65_536_usize {
         let unpadded = encoded_length(encoded_length(fields));
-        let added = find_padding(fields).unwrap().map_or(0, |length| {
+        let added = find_padding(fields, 0).unwrap().map_or(0, |length| {
             encoded_length(encoded_length(fields + encoded_length(encoded_length(length)))) - unpadded
         });
         assert_eq!((unpadded + added) % 1024, 0);
@@ -239,12 +239,58 @@ fn challenge_padding_is_the_least() {
 }
 
 #[test]
+fn challenge_is_padded_to_a_minimum() {
+    for (minimum, expected) in [
+        (0, 1024),
+        (1024, 1024),
+        (1025, 2048),
+        (1400, 2048),
+        (4095, 4096),
+        (4096, 4096),
+    ] {
+        for id in 1..=600 {
+            let bytes = challenge(id).encode_padded(minimum).unwrap();
+            assert_eq!(bytes.len(), expected, "id {id}, minimum {minimum}");
+            assert_eq!(FidoFactor::decode_clear_challenge(&bytes), Ok(challenge(id)));
+        }
+    }
+    let long = challenge(1023).encode_padded(1024).unwrap();
+    assert_eq!(long.len(), 2048);
+}
+
+#[test]
+fn challenge_in_the_clear_names_no_facet_list() {
+    let mut challenge = challenge(1);
+    challenge.facets_url = Some("https://r.org/facets".to_owned());
+    let bytes = challenge.encode_padded(0).unwrap();
+    assert_eq!(
+        FidoFactor::decode_clear_challenge(&bytes),
+        Err(Error::FacetsUrlInClear)
+    );
+}
+
+#[test]
+fn only_a_challenge_stands_in_the_clear() {
+    for bytes in [HELLO, ASSERTION, NOTICE] {
+        let refused = FidoFactor::decode_clear_challenge(bytes);
+        assert_eq!(refused, Err(Error::UnexpectedMessage));
+    }
+    for (bytes, error) in [
+        (&b""[..], Error::MalformedDer),
+        (b"\xa1\x02\x30\x00", Error::MalformedDer),
+        (b"\xa4\x02\x30\x00", Error::UnknownMessage),
+    ] {
+        assert_eq!(FidoFactor::decode_clear_challenge(bytes), Err(error));
+    }
+}
+
+#[test]
 fn challenge_up_to_64_kib() {
     let mut challenge = challenge(1);
     challenge.facets_url = Some("u".repeat(65_400));
-    assert_eq!(challenge.encode_padded().unwrap().len(), MESSAGE_MAX);
+    assert_eq!(challenge.encode_padded(0).unwrap().len(), MESSAGE_MAX);
     challenge.facets_url = Some("u".repeat(65_500));
-    assert_eq!(challenge.encode_padded(), Err(Error::MessageTooLong));
+    assert_eq!(challenge.encode_padded(0), Err(Error::MessageTooLong));
 }
 
 #[test]
@@ -256,7 +302,7 @@ fn challenge_limits() {
     for id in [0, CREDENTIAL_ID_MAX + 1] {
         let bytes = challenge_message(1, 32, &party_with(id), b"");
         assert_refused(&bytes, Error::ValueOutOfRange);
-        assert_eq!(challenge(id).encode_padded(), Err(Error::ValueOutOfRange));
+        assert_eq!(challenge(id).encode_padded(0), Err(Error::ValueOutOfRange));
     }
     for nonce in [0, 31, 33] {
         let bytes = challenge_message(1, nonce, &one_party(), b"");
@@ -278,9 +324,9 @@ fn challenge_with_empty_lists() {
     );
     let mut challenge = challenge(1);
     challenge.parties[0].credentials.clear();
-    assert_eq!(challenge.encode_padded(), Err(Error::ValueOutOfRange));
+    assert_eq!(challenge.encode_padded(0), Err(Error::ValueOutOfRange));
     challenge.parties.clear();
-    assert_eq!(challenge.encode_padded(), Err(Error::ValueOutOfRange));
+    assert_eq!(challenge.encode_padded(0), Err(Error::ValueOutOfRange));
 }
 
 #[test]

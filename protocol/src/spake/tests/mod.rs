@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Error, VerifiedFactor,
     kerberos::Random,
-    registry::{SF_FIDO, SF_NONE},
+    registry::{CLEAR_FACTOR_MAX, SF_FIDO, SF_NONE},
     secret::SecretBytes,
 };
 

@@ -135,13 +135,8 @@ fn the_kdc_knows_how_it_offered_the_security_key() {
         (Offer::FidoOrNone(fido_offer(Some(b""))), Some(Mode::Clear)),
     ] {
         let reply = challenge(Group::P256, &offer);
-        let agreed = agreed(Group::P256, &reply.message);
-        let offered = agreed.offered()[0].clone();
-        let (_, response) = agreed.respond(BODY, &offered, &mut ignore).unwrap();
-        let (public, _) = response_parts(&response);
-        let initial_key = key();
-        let answered = answered(&initial_key, reply.cookie.expose(), &public);
-        assert_eq!(answered.fido_mode(), mode);
+        let sent = ChallengeSent::parse_cookie(reply.cookie.expose()).unwrap();
+        assert_eq!(sent.fido_mode(), mode);
     }
 }
 

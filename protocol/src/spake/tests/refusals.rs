@@ -1,6 +1,12 @@
 //! Messages, cookies and factors that must not pass.
 
-use super::*;
+use curve25519_dalek::{EdwardsPoint, Scalar, edwards::CompressedEdwardsY};
+
+use super::{
+    derive::derive_multiplier,
+    group::{PrivateScalar, Role},
+    *,
+};
 
 const fn protocol(error: Error) -> Option<SpakeError<Failure>> {
     Some(SpakeError::Protocol(error))
@@ -43,6 +49,32 @@ fn another_password() {
         let refused = opened(&key(), reply.cookie.expose(), &response, BODY).err();
         assert_eq!(refused, protocol(Error::WrongPassword));
     }
+}
+
+/// S is w·M alone: its maker knows the password, and the result before the KDC does.
+#[test]
+fn a_public_key_that_makes_the_result_the_identity() {
+    let group = Group::Edwards25519;
+    let multiplier = derive_multiplier(group, &key()).unwrap();
+    let private = PrivateScalar::generate(group, &mut Counter(3)).unwrap().unwrap();
+    let honest = group.public_element(Role::Client, &multiplier, &private).unwrap();
+    let honest = CompressedEdwardsY::from_slice(&honest)
+        .unwrap()
+        .decompress()
+        .unwrap();
+    let scalar = Scalar::from_bytes_mod_order(private.bytes().expose().try_into().unwrap());
+    let public = (honest - EdwardsPoint::mul_base(&scalar)).compress();
+
+    let reply = challenge(group, &Offer::None);
+    let initial_key = key();
+    let answered = answered(&initial_key, reply.cookie.expose(), public.as_bytes());
+    let factor = EncryptedData {
+        etype: key().enctype(),
+        kvno: None,
+        cipher: vec![0; 64],
+    };
+    let refused = answered.open_factor(BODY, &factor, &mut ignore).err();
+    assert_eq!(refused, protocol(Error::IdentityElement));
 }
 
 #[test]
@@ -125,6 +157,18 @@ fn factors_with_too_much_or_too_little() {
         let refused = refused(&offer, &factor(SF_FIDO, None));
         assert_eq!(refused, protocol(Error::MissingFactorData));
     }
+}
+
+#[test]
+fn a_factor_in_the_clear_mode_that_takes_long_to_read() {
+    // The toy encrypts with a checksum of 32 bytes in front, and the factor has 20 bytes besides its data.
+    let longest = CLEAR_FACTOR_MAX - 32 - 20;
+    let data = vec![7; longest + 1];
+    let clear = Offer::Fido(fido_offer(Some(b"challenge")));
+    let refused_with = |offer, data| refused(offer, &factor(SF_FIDO, Some(data)));
+    assert_eq!(refused_with(&clear, &data), protocol(Error::MessageTooLong));
+    assert_eq!(refused_with(&clear, &data[1..]), None);
+    assert_eq!(refused_with(&Offer::Fido(fido_offer(None)), &data), None);
 }
 
 #[test]
