@@ -37,8 +37,6 @@
 //! }
 //! ```
 
-use core::iter;
-
 use crate::{
     Error,
     asn1::{self, Input, Output},
@@ -47,6 +45,9 @@ use crate::{
 
 /// The most versions that a hello may list.
 const HELLO_VERSIONS_MAX: usize = 8;
+
+/// By how many bytes padding makes a challenge longer than itself, at most: two headers of its own, and two that grow.
+const PADDING_HEADERS_MAX: usize = 16;
 
 /// One message of SF-FIDO.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -230,13 +231,24 @@ impl FidoChallenge {
 /// The length of the padding with which a challenge, whose other fields take `fields` bytes, is a multiple of 1024 bytes
 /// and has at least `minimum`: the inner `None` is no padding at all, the outer one no solution.
 fn find_padding(fields: usize, minimum: usize) -> Option<Option<usize>> {
-    // The length octets of the enclosing values jump as they grow: not every multiple can be hit.
-    let longest = minimum.saturating_add(2 * FIDO_CHALLENGE_MULTIPLE);
-    iter::once(None).chain((0..longest).map(Some)).find(|padding| {
+    let length_with = |padding: Option<usize>| {
         let element = padding.map_or(0, |length| encoded_length(encoded_length(length)));
-        let length = encoded_length(encoded_length(fields + element));
-        length >= minimum && length.is_multiple_of(FIDO_CHALLENGE_MULTIPLE)
-    })
+        encoded_length(encoded_length(fields + element))
+    };
+    let bare = length_with(None);
+    let least = bare.max(minimum).next_multiple_of(FIDO_CHALLENGE_MULTIPLE);
+    if bare == least {
+        return Some(None);
+    }
+    // The length octets of the enclosing values jump as they grow: not every multiple can be hit.
+    [least, least + FIDO_CHALLENGE_MULTIPLE]
+        .into_iter()
+        .find_map(|target| {
+            let room = target - bare;
+            (room.saturating_sub(PADDING_HEADERS_MAX)..room)
+                .find(|padding| length_with(Some(*padding)) == target)
+                .map(Some)
+        })
 }
 
 /// Bytes of a DER value of `content` bytes under a one-byte tag.

@@ -10,7 +10,7 @@ use curve25519_dalek::{
     EdwardsPoint, Scalar,
     constants::ED25519_BASEPOINT_TABLE,
     edwards::{CompressedEdwardsY, EdwardsBasepointTable},
-    traits::{BasepointTable, IsIdentity},
+    traits::{BasepointTable, IsIdentity, MultiscalarMul},
 };
 use zeroize::{Zeroize, Zeroizing};
 
@@ -32,10 +32,16 @@ const N: [u8; 32] = [
 static M_TABLE: LazyLock<EdwardsBasepointTable> = LazyLock::new(|| table(M));
 static N_TABLE: LazyLock<EdwardsBasepointTable> = LazyLock::new(|| table(N));
 
-#[expect(clippy::expect_used, reason = "both constants are points, and a test says so")]
+static EIGHT_M: LazyLock<EdwardsPoint> = LazyLock::new(|| point(M).mul_by_cofactor());
+static EIGHT_N: LazyLock<EdwardsPoint> = LazyLock::new(|| point(N).mul_by_cofactor());
+
 fn table(element: [u8; 32]) -> EdwardsBasepointTable {
-    let point = CompressedEdwardsY(element).decompress().expect("a point");
-    EdwardsBasepointTable::create(&point)
+    EdwardsBasepointTable::create(&point(element))
+}
+
+#[expect(clippy::expect_used, reason = "both constants are points, and a test says so")]
+fn point(element: [u8; 32]) -> EdwardsPoint {
+    CompressedEdwardsY(element).decompress().expect("a point")
 }
 
 pub(super) fn public_element(role: Role, multiplier: &[u8], private: &[u8]) -> Result<Vec<u8>, Error> {
@@ -55,12 +61,16 @@ pub(super) fn result(
 ) -> Result<SecretBytes, Error> {
     let public = parse_element(public)?;
     let quotient = parse_private(private)?;
-    let peer = match role {
-        Role::Kdc => Role::Client,
-        Role::Client => Role::Kdc,
+    let mask = match role {
+        Role::Kdc => *EIGHT_N,
+        Role::Client => *EIGHT_M,
     };
-    let unmasked = Zeroizing::new(public - mask(peer, multiplier)?);
-    let result = Zeroizing::new(unmasked.mul_by_cofactor() * *quotient);
+    // 8·k·(public - w·mask): the cofactor goes into the points, and both products into one sum of multiples.
+    let share = Zeroizing::new(-(*quotient * *parse_scalar_mod_order(multiplier)?));
+    let result = Zeroizing::new(EdwardsPoint::multiscalar_mul(
+        [&*quotient, &*share],
+        [public.mul_by_cofactor(), mask],
+    ));
     if result.is_identity() {
         return Err(Error::IdentityElement);
     }
