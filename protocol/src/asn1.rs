@@ -185,11 +185,18 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Bytes of a tag and a length below 2^32: more than any message has.
+const HEADER_MAX: usize = 12;
+
+fn encode_header(tag: Tag, length: usize, buffer: &mut [u8; HEADER_MAX]) -> Result<&[u8], Error> {
+    Ok(Header::new(tag, Length::try_from(length)?).encode_to_slice(buffer)?)
+}
+
 fn context_tag(number: u32) -> Tag {
     TagNumber(number).context_specific(true)
 }
 
-/// DER bytes in the making. Nested values are written into an output of their own and then wrapped.
+/// DER bytes in the making. What a constructed value holds is written first, and its header then put before it.
 #[derive(Default)]
 pub(crate) struct Output(Vec<u8>);
 
@@ -220,15 +227,24 @@ impl Output {
         tag: Tag,
         write: impl FnOnce(&mut Self) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut content = Self::default();
-        write(&mut content)?;
-        self.header(tag, content.0.len())?;
-        self.0.append(&mut content.0);
+        let start = self.0.len();
+        write(self)?;
+        let length = self.0.len().saturating_sub(start);
+        let mut header = [0; HEADER_MAX];
+        let header = encode_header(tag, length, &mut header)?;
+        self.0.splice(start..start, header.iter().copied());
         Ok(())
     }
 
     fn header(&mut self, tag: Tag, length: usize) -> Result<(), Error> {
-        self.put(&Header::new(tag, Length::try_from(length)?))
+        let mut header = [0; HEADER_MAX];
+        self.0.extend_from_slice(encode_header(tag, length, &mut header)?);
+        Ok(())
+    }
+
+    /// What has been encoded already.
+    pub(crate) fn raw(&mut self, encoded: &[u8]) {
+        self.0.extend_from_slice(encoded);
     }
 
     fn put(&mut self, value: &impl Encode) -> Result<(), Error> {

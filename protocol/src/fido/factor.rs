@@ -189,10 +189,11 @@ impl FidoChallenge {
     pub fn encode_padded(&self, minimum: usize) -> Result<Vec<u8>, Error> {
         let mut fields = Output::default();
         self.encode_fields(&mut fields)?;
-        let padding = find_padding(fields.into_bytes().len(), minimum).ok_or(Error::MessageTooLong)?;
+        let encoded = fields.into_bytes();
+        let padding = find_padding(encoded.len(), minimum).ok_or(Error::MessageTooLong)?;
         encode_message(1, |content| {
             content.sequence(|fields| {
-                self.encode_fields(fields)?;
+                fields.raw(&encoded);
                 padding.map_or(Ok(()), |length| {
                     fields.tagged(4, |field| field.octets(&vec![0; length]))
                 })

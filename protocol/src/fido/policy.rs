@@ -10,8 +10,6 @@ mod exemptions;
 pub use enrolment::{Enrolment, Garbled};
 pub use exemptions::Exemptions;
 
-use std::collections::HashMap;
-
 use time::UtcDateTime;
 
 use super::{
@@ -207,22 +205,9 @@ fn may_enrol(subject: &Subject<'_>) -> bool {
 
 fn find_usable<'a>(subject: &Subject<'a>) -> Vec<Usable<'a>> {
     let required = subject.enrolment.requirements(subject.settings, subject.now);
-    let credentials = subject.enrolment.credentials();
-    // Every record of an id counts: one of them may disable it, or be the strictest.
-    let mut by_id: HashMap<&[u8], Option<UserVerification>> = HashMap::with_capacity(credentials.len());
-    for (_, record) in credentials {
-        let uv = record.check_usable(&required).ok();
-        by_id
-            .entry(record.id())
-            .and_modify(|strictest| *strictest = strictest.zip(uv).map(|(one, other)| one.max(other)))
-            .or_insert(uv);
-    }
-    credentials
-        .iter()
-        .filter_map(|(label, record)| {
-            let uv = by_id.get(record.id()).copied().flatten()?;
-            Some(Usable { label, record, uv })
-        })
+    let usable = subject.enrolment.usable(&required);
+    usable
+        .map(|(label, record, uv)| Usable { label, record, uv })
         .collect()
 }
 

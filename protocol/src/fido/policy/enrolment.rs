@@ -1,6 +1,7 @@
 //! What the string attributes of a principal say about second factors.
 
 use core::{fmt, str};
+use std::collections::HashMap;
 
 use time::UtcDateTime;
 
@@ -25,6 +26,8 @@ const SHOWN_NAME_MAX: usize = 37;
 #[derive(Clone, Debug, Default)]
 pub struct Enrolment {
     credentials: Vec<(Label, CredentialRecord)>,
+    /// For each credential the place of the first that has the same id, often its own.
+    first_of_id: Vec<usize>,
     garbled: Vec<Garbled>,
     policy: Option<Policy>,
     uv: Option<UserVerification>,
@@ -51,6 +54,7 @@ impl Enrolment {
         for (name, value) in attributes {
             enrolment.read_attribute(name.as_ref(), value.as_ref());
         }
+        enrolment.first_of_id = find_first_of_id(&enrolment.credentials);
         enrolment
     }
 
@@ -94,6 +98,27 @@ impl Enrolment {
         &self.credentials
     }
 
+    /// The credentials that may be used, and what each must do to verify its user, all told: where several records have
+    /// one id, one of them may disable it, or be the strictest.
+    pub(super) fn usable(
+        &self,
+        required: &Requirements<'_>,
+    ) -> impl Iterator<Item = (&Label, &CredentialRecord, UserVerification)> {
+        let mut by_id: Vec<Option<UserVerification>> = Vec::with_capacity(self.credentials.len());
+        for ((_, record), first) in self.credentials.iter().zip(&self.first_of_id) {
+            let uv = record.check_usable(required).ok();
+            if let Some(strictest) = by_id.get_mut(*first) {
+                *strictest = strictest.zip(uv).map(|(one, other)| one.max(other));
+            }
+            by_id.push(uv);
+        }
+        let credentials = self.credentials.iter().zip(&self.first_of_id);
+        credentials.filter_map(move |((label, record), first)| {
+            let uv = by_id.get(*first).copied().flatten()?;
+            Some((label, record, uv))
+        })
+    }
+
     /// The `fido:` attributes that cannot be read.
     pub fn garbled(&self) -> &[Garbled] {
         &self.garbled
@@ -133,6 +158,14 @@ impl Enrolment {
             None => Ok(self.policy.unwrap_or(settings.policy)),
         }
     }
+}
+
+fn find_first_of_id(credentials: &[(Label, CredentialRecord)]) -> Vec<usize> {
+    let mut first: HashMap<&[u8], usize> = HashMap::with_capacity(credentials.len());
+    let places = credentials.iter().enumerate();
+    places
+        .map(|(place, (_, record))| *first.entry(record.id()).or_insert(place))
+        .collect()
 }
 
 fn parse_credential(name: &[u8], value: &[u8]) -> Result<(Label, CredentialRecord), Error> {
