@@ -50,7 +50,7 @@ use crate::{
 };
 
 /// aes256-cts-hmac-sha1-96, the first type of a new principal's keys.
-const ENCTYPE: i32 = 18;
+pub(crate) const ENCTYPE: i32 = 18;
 
 /// How long the KDC may take to answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);

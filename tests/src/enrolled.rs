@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
+use krb5_fido_keys::{Device, DeviceSpec, Pin, discover};
 use krb5_testrealm::{Finished, Presence, Realm, RealmBuilder, SoftKey};
 
 /// The password of every principal.
@@ -46,6 +47,13 @@ pub fn add_user(realm: &Realm, name: &str) {
 pub fn enrol(realm: &Realm, principal: &str, key: &SoftKey, label: &str) {
     let arguments = ["enroll", principal, "--device", &key.device(), "--name", label];
     realm.kdb5_fido(&arguments).unwrap().checked().unwrap();
+}
+
+/// Gives a new key a PIN.
+pub fn set_pin(key: &SoftKey, pin: &str) {
+    let found = discover(&[DeviceSpec::parse(&key.device()).unwrap()]).unwrap();
+    let mut device = Device::open(&found[0]).unwrap();
+    device.set_pin(&Pin::new(pin.as_bytes()).unwrap(), None).unwrap();
 }
 
 /// The value of a string attribute of a principal.

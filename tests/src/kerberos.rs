@@ -26,7 +26,7 @@ pub const FLAG_PRE_AUTHENT: u32 = 1 << 21;
 pub const FLAG_HW_AUTHENT: u32 = 1 << 20;
 
 /// Key usage of the encrypted timestamp (RFC 4120 section 7.5.1).
-const KEY_USAGE_ENC_TIMESTAMP: i32 = 1;
+pub const KEY_USAGE_ENC_TIMESTAMP: i32 = 1;
 /// Key usage of the encrypted part of an AS-REP (RFC 4120 section 7.5.1).
 const KEY_USAGE_AS_REPLY: i32 = 3;
 
@@ -50,7 +50,8 @@ impl PaData {
         }
     }
 
-    fn encode(&self) -> Vec<u8> {
+    /// The DER encoding.
+    pub(crate) fn encode(&self) -> Vec<u8> {
         der::sequence(&[
             der::tagged(1, &der::integer(self.pa_type)),
             der::tagged(2, &der::octets(&self.value)),
@@ -58,7 +59,7 @@ impl PaData {
     }
 
     /// Reads a SEQUENCE OF PA-DATA, such as METHOD-DATA.
-    fn read_all(list: Value<'_>) -> Option<Vec<Self>> {
+    pub(crate) fn read_all(list: Value<'_>) -> Option<Vec<Self>> {
         list.elements()
             .map(|element| {
                 Some(Self {
@@ -146,6 +147,22 @@ impl AsRequest {
         }
         fields.push(der::tagged(4, &self.body));
         der::application(10, &der::sequence(&fields))
+    }
+
+    /// Reads a request; `None` if it is none.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let fields = Value::read_only(bytes)?.inner()?;
+        let body = fields.field(4)?;
+        Some(Self {
+            pa_data: fields.field(3).map_or(Some(Vec::new()), PaData::read_all)?,
+            body: der::value(body.tag, body.content),
+        })
+    }
+
+    /// The contents of the elements of a type.
+    pub fn pa_values(&self, pa_type: i32) -> Vec<&[u8]> {
+        let elements = self.pa_data.iter().filter(|element| element.pa_type == pa_type);
+        elements.map(|element| element.value.as_slice()).collect()
     }
 }
 

@@ -9,18 +9,25 @@
 )]
 
 mod as_client;
+mod cookie;
 pub mod der;
 mod enrolled;
+mod freed;
 mod holding_key;
 pub mod kerberos;
 mod keytab;
 mod observed;
+pub mod points;
+mod scripted_kdc;
 mod statement;
 
 pub use as_client::{Agreed, Answer, AsClient, Asked, Challenged, Response, asserted, fido, hello};
+pub use cookie::{CookieKey, SecureCookie};
 pub use enrolled::{
-    Enrolled, PASSWORD, add_service, add_user, armor, ask_for, attribute, enrol, kadmin, memory,
+    Enrolled, PASSWORD, add_service, add_user, armor, ask_for, attribute, enrol, kadmin, memory, set_pin,
 };
+pub use freed::{Freed, Secret};
 pub use holding_key::HoldingKey;
 pub use observed::{LogLine, as_lines, assert_refused, assert_ticket, sent_types, spake_lines};
+pub use scripted_kdc::{ScriptedKdc, encode_error};
 pub use statement::{PaperKey, Statement, USER_PRESENT, authenticator_data, sign};

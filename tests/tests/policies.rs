@@ -7,11 +7,11 @@
     reason = "helpers of tests: a failure in one is the test's"
 )]
 
-use krb5_fido_keys::{Device, DeviceSpec, Pin, discover};
 use krb5_fido_tests::{
-    Enrolled, PASSWORD, add_service, add_user, ask_for, assert_ticket, attribute, kadmin, memory,
+    Enrolled, PASSWORD, add_service, add_user, ask_for, assert_ticket, attribute, enrol, kadmin, memory,
+    set_pin,
 };
-use krb5_testrealm::{Finished, Realm, RealmBuilder};
+use krb5_testrealm::{Finished, Presence, Realm, RealmBuilder};
 
 const NOT_REGISTERED: &str = "bob@KRBTEST.COM must log in with a security key, and none is registered";
 const NONE_USABLE: &str =
@@ -293,7 +293,7 @@ fn verification_gives_its_own_indicator() {
     let Enrolled { realm, key } = then_verify();
     add_service(&realm, "host/touch", "fido");
     add_service(&realm, "host/pin", "fido-uv");
-    set_pin(&key.device());
+    set_pin(&key, "123456");
     // The password and the PIN come from one pipe, a line each.
     let mut kinit = realm.command("kinit");
     kinit.arg("alice");
@@ -351,15 +351,44 @@ fn a_credential_that_two_records_hold_is_as_good_as_the_worse_one() {
 #[test]
 fn a_wrong_pin_ends_the_login_and_says_how_many_are_left() {
     let Enrolled { realm, key } = realm(under("enrolled"));
-    set_pin(&key.device());
+    set_pin(&key, "123456");
     let mut kinit = realm.command("kinit");
     kinit.arg("alice");
     let wrong = realm.run(kinit, &format!("{PASSWORD}\n654321\n")).unwrap();
     assert_fails(&wrong, "Wrong PIN for software key: 7 attempts left");
 }
 
-fn set_pin(device: &str) {
-    let found = discover(&[DeviceSpec::parse(device).unwrap()]).unwrap();
-    let mut device = Device::open(found.first().unwrap()).unwrap();
-    device.set_pin(&Pin::new(b"123456").unwrap(), None).unwrap();
+#[test]
+fn a_user_of_kadmind_changes_no_setting_of_his_own() {
+    let mut realm = Realm::builder().start().unwrap();
+    add_user(&realm, "alice");
+    let key = realm.softkey("key", Presence::Auto).unwrap();
+    realm
+        .set_client_relation("fido_device", &[&key.device()])
+        .unwrap();
+    enrol(&realm, "alice", &key, "blue");
+    let settings = || {
+        let principal = kadmin(&realm, &["getprinc", "alice"]);
+        let flags = principal.lines().find(|line| line.starts_with("Attributes:"));
+        (flags.unwrap().to_owned(), kadmin(&realm, &["getstrs", "alice"]))
+    };
+    let before = settings();
+    let login = realm.kinit("alice", PASSWORD, &["-S", "kadmin/admin"]).unwrap();
+    assert!(login.success(), "{login}");
+    for query in [
+        "setstr alice fido:red {}",
+        "setstr alice fido_policy permissive",
+        "delstr alice fido:blue",
+        "modprinc -requires_hwauth alice",
+    ] {
+        let mut command = realm.command("kadmin");
+        let cache = format!("FILE:{}", realm.dir().join("ccache").display());
+        command.args(["-p", "alice", "-c", &cache, "-q", query]);
+        let refused = realm.run(command, "").unwrap();
+        assert!(
+            refused.stderr.contains("Operation requires ``modify'' privilege"),
+            "{query}: {refused}"
+        );
+    }
+    assert_eq!(settings(), before);
 }

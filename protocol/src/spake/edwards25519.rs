@@ -205,9 +205,13 @@ mod tests {
 
     #[test]
     fn refuses_a_result_of_small_order() {
-        let mask = mask(Role::Client, &W).unwrap();
-        for point in EIGHT_TORSION {
-            assert_eq!(kdc_result(&(mask + point)).err(), Some(Error::IdentityElement));
+        for (role, peer) in [(Role::Kdc, Role::Client), (Role::Client, Role::Kdc)] {
+            let mask = mask(peer, &W).unwrap();
+            for point in EIGHT_TORSION {
+                let public = (mask + point).compress();
+                let refused = result(role, &W, private().expose(), public.as_bytes()).err();
+                assert_eq!(refused, Some(Error::IdentityElement));
+            }
         }
     }
 

@@ -130,14 +130,15 @@ struct FixedPoint<C: PrimeCurveParams>(Vec<LookupTable<ProjectivePoint<C>>>);
 
 impl<C: PrimeCurveParams> FixedPoint<C> {
     fn new(mut point: ProjectivePoint<C>) -> Self {
-        let mut tables = Vec::new();
-        for _ in 0..=FieldBytes::<C>::default().len() {
-            tables.push(LookupTable::new(point));
+        let bytes = 0..=FieldBytes::<C>::default().len();
+        let tables = bytes.map(|_| {
+            let table = LookupTable::new(point);
             for _ in 0..8 {
                 point.double_in_place();
             }
-        }
-        Self(tables)
+            table
+        });
+        Self(tables.collect())
     }
 }
 

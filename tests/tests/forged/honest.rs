@@ -1,6 +1,7 @@
 //! What the forgeries are measured against: the same client, telling the truth.
 
 use super::{Scene, none};
+use krb5_fido_protocol::registry::SF_FIDO;
 use krb5_fido_tests::{kerberos::*, *};
 
 #[test]
@@ -19,6 +20,20 @@ fn honest_login_of_the_scripted_client() {
         reply.open(&scene.client.key()).is_none(),
         "the ticket comes under the password alone"
     );
+}
+
+#[test]
+fn challenge_that_anybody_gets_names_no_credential() {
+    let scene = Scene::set();
+    let challenged = scene.client.begin();
+    let factor = challenged.offered().swap_remove(0);
+    assert_eq!((factor.factor_type, factor.data), (SF_FIDO, None));
+    let (challenge, cookie) = (challenged.challenge.clone(), challenged.cookie.value.clone());
+    let asked = challenged.say_hello();
+    let id = asked.challenge.parties[0].credentials[0].id.as_slice();
+    for message in [challenge, cookie, asked.cookie.value] {
+        assert!(!message.windows(id.len()).any(|window| window == id));
+    }
 }
 
 #[test]

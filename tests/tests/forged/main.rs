@@ -7,15 +7,21 @@
 )]
 
 mod assertions;
+mod cookies;
 mod factors;
 mod honest;
 mod messages;
 mod paper;
+mod points;
 mod since;
 
-use krb5_fido_protocol::{fido::factor::FidoAssertion, registry::SF_NONE, spake::message::SecondFactor};
+use krb5_fido_protocol::{
+    fido::factor::FidoAssertion,
+    registry::SF_NONE,
+    spake::{Group, message::SecondFactor},
+};
 use krb5_fido_tests::{AsClient, Asked, Enrolled, LogLine, Statement, as_lines, kerberos::*, sign};
-use krb5_testrealm::Realm;
+use krb5_testrealm::{Realm, RealmBuilder};
 
 const BAD_SIGNATURE: &str = "bad signature";
 const WRONG_TURN: &str = "SPAKE message out of turn";
@@ -29,9 +35,19 @@ struct Scene {
 
 impl Scene {
     fn set() -> Self {
-        let enrolled = Enrolled::start(Realm::builder());
+        Self::set_with(Realm::builder())
+    }
+
+    fn set_with(builder: RealmBuilder) -> Self {
+        let enrolled = Enrolled::start(builder);
         let client = AsClient::new(&enrolled.realm, "alice");
         Self { client, enrolled }
+    }
+
+    /// With a KDC that permits every group.
+    fn set_with_all_groups() -> Self {
+        let groups = Group::ALL.map(Group::name).join(" ");
+        Self::set_with(Realm::builder().kdc_relation("spake_preauth_groups", &groups))
     }
 
     fn realm(&self) -> &Realm {

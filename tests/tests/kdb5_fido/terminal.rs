@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use krb5_fido_keys::{Device, DeviceSpec, Pin, discover};
+use krb5_fido_tests::set_pin;
 use krb5_testrealm::{Artifacts, Presence, Realm, SoftKey};
 use serde_json::json;
 
@@ -131,9 +131,7 @@ fn key_that_is_gone_meanwhile_takes_no_flags_with_it() {
 /// A key that touches itself and has the PIN 123456.
 fn key_with_pin(realm: &Realm) -> SoftKey {
     let key = realm.softkey("key", Presence::Auto).unwrap();
-    let found = discover(&[DeviceSpec::parse(&key.device()).unwrap()]).unwrap();
-    let mut device = Device::open(&found[0]).unwrap();
-    device.set_pin(&Pin::new(b"123456").unwrap(), None).unwrap();
+    set_pin(&key, "123456");
     key
 }
 
