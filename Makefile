@@ -11,10 +11,15 @@ PLUGINDIR  ?= $(shell pkg-config --variable=libdir krb5 2>/dev/null)/krb5/plugin
 CARGO   ?= cargo
 RELEASE := target/release
 
+# How many mutated requests `make soak` fires.
+MUTANTS   ?= 50000
+# The target is named for the sanitizer, so that build scripts and macros are built without it.
+HOST      ?= x86_64-unknown-linux-gnu
+
 # The client module starts the helper from here unless krb5.conf names another.
 export KRB5_FIDO_HELPER := $(LIBEXECDIR)/krb5-fido-helper
 
-.PHONY: deps build demo test check audit install uninstall clean
+.PHONY: deps build demo test soak check audit install uninstall clean
 
 deps:
 	./deps.sh
@@ -30,6 +35,13 @@ demo: deps build
 test: build
 	$(CARGO) test --locked --workspace --exclude krb5-fido-client
 	$(CARGO) test --locked -p krb5-fido-client
+
+# The KDC module once more for AddressSanitizer, which rustc has behind a switch of its nightly releases.
+soak: build
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address $(CARGO) build --profile sanitized --locked \
+		--target $(HOST) --target-dir target/asan -p krb5-fido-kdc
+	$(CARGO) test --locked -p krb5-fido-tests --test soak -- \
+		$(MUTANTS) $(CURDIR)/target/asan/$(HOST)/sanitized/libkrb5_fido_kdc.so
 
 check:
 	$(CARGO) fmt --all --check

@@ -18,11 +18,7 @@
 //! # }
 //! ```
 
-use std::{
-    io::{Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpStream},
-    time::Duration,
-};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use krb5_fido_protocol::{
     fido::{
@@ -30,7 +26,7 @@ use krb5_fido_protocol::{
         factor::{FidoAssertion, FidoChallenge, FidoFactor, FidoHello},
     },
     kerberos::{Key, Random},
-    registry::{FIDO_VERSION, KEY_USAGE_SPAKE, PA_SPAKE, SF_FIDO},
+    registry::{FIDO_VERSION, KEY_USAGE_SPAKE, PA_SPAKE, SF_FIDO, SF_NONE},
     spake::{
         Event, Group,
         client::{self, encode_support, process_challenge},
@@ -47,13 +43,11 @@ use crate::{
     },
     keytab::read_key,
     statement::Statement,
+    wire,
 };
 
 /// aes256-cts-hmac-sha1-96, the first type of a new principal's keys.
 pub(crate) const ENCTYPE: i32 = 18;
-
-/// How long the KDC may take to answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// A client that acts for one principal, whose key it knows.
 pub struct AsClient {
@@ -137,18 +131,7 @@ impl AsClient {
 
     /// Sends anything over TCP and reads the answer, which is empty if the KDC hangs up.
     pub fn send_bytes(&self, request: &[u8]) -> Vec<u8> {
-        let mut stream = TcpStream::connect(self.kdc).unwrap();
-        stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
-        let length = u32::try_from(request.len()).unwrap().to_be_bytes();
-        stream.write_all(&[&length, request].concat()).unwrap();
-        let mut answer = Vec::new();
-        let mut length = [0; 4];
-        if stream.read_exact(&mut length).is_ok() {
-            let length = u32::from_be_bytes(length).try_into().unwrap();
-            answer.resize(length, 0);
-            stream.read_exact(&mut answer).unwrap();
-        }
-        answer
+        wire::send_tcp(self.kdc, request)
     }
 
     /// Sends a request without pre-authentication.
@@ -203,7 +186,8 @@ fn cookie(error: &KrbError) -> PaData {
     PaData::new(PA_FX_COOKIE, error.pa_value(PA_FX_COOKIE).unwrap())
 }
 
-/// The KDC has sent its SPAKE challenge.
+/// The KDC has sent its SPAKE challenge. A copy of it can be responded to as well.
+#[derive(Clone)]
 pub struct Challenged<'c> {
     client: &'c AsClient,
     /// The support message as it was sent.
@@ -240,7 +224,12 @@ impl<'c> Challenged<'c> {
 
     /// Makes a response with any factor, offered or not, in a request with this body.
     pub fn respond(self, body: &RequestBody, factor: &SecondFactor) -> Response<'c> {
-        self.agree().respond(body, factor)
+        self.respond_in(body.encode(), factor)
+    }
+
+    /// The same in a request with a body of any bytes.
+    pub fn respond_in(self, body: Vec<u8>, factor: &SecondFactor) -> Response<'c> {
+        self.agree().respond_in(body, factor)
     }
 
     /// Computes the SPAKE result.
@@ -275,10 +264,13 @@ impl<'c> Agreed<'c> {
 
     /// Makes a response with any factor, offered or not, in a request with this body.
     pub fn respond(self, body: &RequestBody, factor: &SecondFactor) -> Response<'c> {
+        self.respond_in(body.encode(), factor)
+    }
+
+    fn respond_in(self, body: Vec<u8>, factor: &SecondFactor) -> Response<'c> {
         let Self { challenged, agreed } = self;
         let mut keys = Keys::default();
         let offered = challenged.offered().swap_remove(0);
-        let body = body.encode();
         let reply_key = agreed.derive_reply_key(&body, &mut |_| {}).unwrap();
         let (responded, message) = agreed
             .respond(&body, &offered, &mut |event| keys.note(&event))
@@ -294,6 +286,7 @@ impl<'c> Agreed<'c> {
             client: challenged.client,
             request: request(&message, challenged.cookie, body),
             reply_key,
+            factor_key: copy_key(keys.last()),
             responded,
         }
     }
@@ -330,6 +323,14 @@ pub fn asserted(assertion: &FidoAssertion) -> SecondFactor {
     fido(assertion.encode().unwrap())
 }
 
+/// SF-NONE: the password alone.
+pub fn none() -> SecondFactor {
+    SecondFactor {
+        factor_type: SF_NONE,
+        data: None,
+    }
+}
+
 /// SF-FIDO with any data.
 pub fn fido(data: Vec<u8>) -> SecondFactor {
     SecondFactor {
@@ -344,6 +345,7 @@ pub struct Response<'c> {
     /// The request that carries it.
     pub request: AsRequest,
     reply_key: KeyBlock,
+    factor_key: KeyBlock,
     responded: client::Responded<KeyBlock>,
 }
 
@@ -351,6 +353,11 @@ impl<'c> Response<'c> {
     /// `K'[0]` for this request: SF-NONE ends here.
     pub fn reply_key(&self) -> &KeyBlock {
         &self.reply_key
+    }
+
+    /// `K'[1]` for this request.
+    pub fn factor_key(&self) -> &KeyBlock {
+        &self.factor_key
     }
 
     /// Sends it.
@@ -400,8 +407,12 @@ impl<'c> Asked<'c> {
 
     /// The same with any factor.
     pub fn answer_factor(self, body: &RequestBody, factor: &SecondFactor) -> Answer<'c> {
+        self.answer_factor_in(body.encode(), factor)
+    }
+
+    /// The same in a request with a body of any bytes.
+    pub fn answer_factor_in(self, body: Vec<u8>, factor: &SecondFactor) -> Answer<'c> {
         let mut keys = Keys::default();
-        let body = body.encode();
         let reply_key = self.asked.derive_reply_key(&body, &mut |_| {}).unwrap();
         self.asked
             .answer(&body, Vec::new(), &mut |event| keys.note(&event))
@@ -410,6 +421,7 @@ impl<'c> Asked<'c> {
             client: self.client,
             request: request(&PaSpake::EncData(seal(keys.last(), factor)), self.cookie, body),
             reply_key,
+            factor_key: copy_key(keys.last()),
         }
     }
 }
@@ -420,12 +432,18 @@ pub struct Answer<'c> {
     /// The request that carries it.
     pub request: AsRequest,
     reply_key: KeyBlock,
+    factor_key: KeyBlock,
 }
 
 impl Answer<'_> {
     /// `K'[0]` for this request.
     pub fn reply_key(&self) -> &KeyBlock {
         &self.reply_key
+    }
+
+    /// `K'[3]` for this request.
+    pub fn factor_key(&self) -> &KeyBlock {
+        &self.factor_key
     }
 
     /// Sends it.
@@ -450,15 +468,20 @@ impl Keys {
     }
 }
 
-fn copy_key(key: &KeyBlock) -> KeyBlock {
+pub(crate) fn copy_key(key: &KeyBlock) -> KeyBlock {
     KeyBlock::new(key.enctype(), key.expose())
 }
 
 fn seal(key: &KeyBlock, factor: &SecondFactor) -> EncryptedData {
+    seal_plain(key, &factor.encode().unwrap())
+}
+
+/// Encrypts what may be no factor as one.
+pub(crate) fn seal_plain(key: &KeyBlock, plain: &[u8]) -> EncryptedData {
     EncryptedData {
         etype: key.enctype(),
         kvno: None,
-        cipher: key.encrypt(KEY_USAGE_SPAKE, &factor.encode().unwrap()).unwrap(),
+        cipher: key.encrypt(KEY_USAGE_SPAKE, plain).unwrap(),
     }
 }
 

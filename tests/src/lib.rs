@@ -9,23 +9,29 @@
 )]
 
 mod as_client;
+pub mod barrage;
 mod cookie;
 pub mod der;
 mod enrolled;
+mod footprint;
 mod freed;
 mod holding_key;
 pub mod kerberos;
 mod keytab;
+pub mod mutants;
 mod observed;
 pub mod points;
 mod scripted_kdc;
 mod statement;
+pub mod watched;
+mod wire;
 
-pub use as_client::{Agreed, Answer, AsClient, Asked, Challenged, Response, asserted, fido, hello};
+pub use as_client::{Agreed, Answer, AsClient, Asked, Challenged, Response, asserted, fido, hello, none};
 pub use cookie::{CookieKey, SecureCookie};
 pub use enrolled::{
     Enrolled, PASSWORD, add_service, add_user, armor, ask_for, attribute, enrol, kadmin, memory, set_pin,
 };
+pub use footprint::Footprint;
 pub use freed::{Freed, Secret};
 pub use holding_key::HoldingKey;
 pub use observed::{LogLine, as_lines, assert_refused, assert_ticket, sent_types, spake_lines};

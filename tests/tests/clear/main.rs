@@ -51,14 +51,6 @@ fn alice(realm: &Realm, arguments: &[&str]) -> Finished {
     realm.kinit("alice", PASSWORD, arguments).unwrap()
 }
 
-/// SF-NONE: the password alone.
-fn none() -> SecondFactor {
-    SecondFactor {
-        factor_type: SF_NONE,
-        data: None,
-    }
-}
-
 /// A realm with alice, her key, and a client that knows her password.
 struct Scene {
     client: AsClient,

@@ -1,6 +1,6 @@
 //! Factors that were not offered, or not asked for.
 
-use super::{NOT_OFFERED, Scene, WRONG_TURN, none};
+use super::{NOT_OFFERED, Scene, WRONG_TURN};
 use krb5_fido_protocol::{
     fido::factor::{FidoAssertion, FidoFactor},
     registry::SF_FIDO,

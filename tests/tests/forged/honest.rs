@@ -1,6 +1,6 @@
 //! What the forgeries are measured against: the same client, telling the truth.
 
-use super::{Scene, none};
+use super::Scene;
 use krb5_fido_protocol::registry::SF_FIDO;
 use krb5_fido_tests::{kerberos::*, *};
 

@@ -15,11 +15,7 @@ mod paper;
 mod points;
 mod since;
 
-use krb5_fido_protocol::{
-    fido::factor::FidoAssertion,
-    registry::SF_NONE,
-    spake::{Group, message::SecondFactor},
-};
+use krb5_fido_protocol::{fido::factor::FidoAssertion, spake::Group};
 use krb5_fido_tests::{AsClient, Asked, Enrolled, LogLine, Statement, as_lines, kerberos::*, sign};
 use krb5_testrealm::{Realm, RealmBuilder};
 
@@ -101,13 +97,5 @@ impl Scene {
             .lines()
             .rfind(|line| line.contains("(Notice): fido: alice@KRBTEST.COM nonce="));
         assert!(refused.unwrap().ends_with(&format!(" refused: {cause}")), "{log}");
-    }
-}
-
-/// SF-NONE: the password alone.
-fn none() -> SecondFactor {
-    SecondFactor {
-        factor_type: SF_NONE,
-        data: None,
     }
 }
