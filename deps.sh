@@ -7,7 +7,7 @@ packages="
     krb5-kdc krb5-admin-server krb5-user libkrb5-dev
     libfido2-dev libssl-dev zlib1g-dev
     libclang-dev pkg-config gcc libc6-dev make
-    publicsuffix util-linux procps binutils valgrind
+    publicsuffix util-linux procps binutils umockdev valgrind
 "
 
 missing=""

@@ -57,11 +57,19 @@ pub(crate) fn get_assertion(
     helper.send(&Message::Assert(Box::new(request)))?;
     loop {
         match helper.receive()? {
-            Message::PinWanted(wanted) => helper.send(&Message::Pin(ask_pin(prompter, &wanted)?))?,
-            Message::TouchNow(product) => {
-                if let Some(prompter) = prompter {
-                    prompter.show(&texts::touch_now(&realm, &product));
+            Message::PinWanted(wanted) => {
+                let pin = ask_pin(prompter, &wanted, &principal)?;
+                helper.send(&Message::Pin(pin))?;
+            }
+            Message::TouchNow(products) => show(prompter, &texts::touch_now(&realm, &products)),
+            Message::Waiting(cause) => {
+                let text = texts::failure(&cause, &principal, &realm);
+                trace::key_awaited(context, &text);
+                // Nobody would know what the wait is for.
+                if prompter.is_none() {
+                    return Err(text);
                 }
+                show(prompter, &texts::waiting(&cause, &principal, &realm));
             }
             Message::Skipped(rp_id) => trace::party_skipped(context, &rp_id),
             Message::Assertion(assertion) => return Ok(assertion),
@@ -73,8 +81,17 @@ pub(crate) fn get_assertion(
     }
 }
 
-fn ask_pin(prompter: Option<Prompter<'_>>, wanted: &PinWanted) -> Result<SecretBytes, Text> {
+fn show(prompter: Option<Prompter<'_>>, banner: &str) {
+    if let Some(prompter) = prompter {
+        prompter.show(banner);
+    }
+}
+
+fn ask_pin(prompter: Option<Prompter<'_>>, wanted: &PinWanted, principal: &str) -> Result<SecretBytes, Text> {
     let prompter = prompter.ok_or_else(|| texts::PIN_BUT_NO_PROMPTER.to_owned())?;
+    for banner in texts::before_pin(wanted, principal) {
+        prompter.show(&banner);
+    }
     let pin = prompter
         .ask_hidden(&texts::pin_prompt(&wanted.product, wanted.retries))
         .map_err(|_| texts::PIN_NOT_ENTERED.to_owned())?;

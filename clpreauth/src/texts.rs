@@ -2,21 +2,63 @@
 
 use krb5_fido_protocol::{
     fido::factor::{NoticeCode, is_page},
-    helper::Failure,
+    helper::{Failure, PinReason, PinWanted},
 };
 
-/// The banner while a key waits for its touch.
-pub(crate) fn touch_now(realm: &str, product: &str) -> String {
-    format!("Touch your security key ({product}) to log in to {realm}.")
+/// From here on the attempts that are left are worth a warning.
+const FEW_RETRIES: u8 = 3;
+
+/// The banner while keys wait for a touch.
+pub(crate) fn touch_now(realm: &str, products: &[String]) -> String {
+    match products {
+        [product] => format!("Touch your security key ({product}) to log in to {realm}."),
+        several => format!(
+            "Touch one of your security keys ({}) to log in to {realm}.",
+            several.join(", ")
+        ),
+    }
+}
+
+/// The banner while no attached key will do.
+pub(crate) fn waiting(cause: &Failure, principal: &str, realm: &str) -> String {
+    let text = failure(cause, principal, realm);
+    match cause {
+        Failure::NoKey => format!("{text} to log in to {realm}."),
+        Failure::WrongKey { .. } => format!("{text}: plug in the right one to log in to {realm}."),
+        _ => format!("{text}. Waiting for a key registered for {principal} to log in to {realm}."),
+    }
 }
 
 /// The prompt for a key's PIN.
 pub(crate) fn pin_prompt(product: &str, retries: Option<u8>) -> String {
     match retries {
-        Some(1) => format!("PIN for {product} (the last attempt before it locks)"),
+        Some(1) => format!("PIN for {product} (1 attempt left)"),
         Some(retries) => format!("PIN for {product} ({retries} attempts left)"),
         None => format!("PIN for {product}"),
     }
+}
+
+/// The banners before that prompt.
+pub(crate) fn before_pin(wanted: &PinWanted, principal: &str) -> Vec<String> {
+    let product = &wanted.product;
+    let reason = match wanted.reason {
+        PinReason::Demanded => None,
+        PinReason::WrongPin => Some(format!("Wrong PIN for {product}.")),
+        PinReason::NotRecognized => Some(format!("{product} did not recognize you: enter its PIN.")),
+        PinReason::Hidden => Some(format!(
+            "{product} tells only after its PIN whether it is registered for {principal}."
+        )),
+    };
+    let warning = match wanted.retries {
+        Some(1) => Some(format!(
+            "Warning: one more wrong PIN locks {product}, and only a reset, which erases it, unlocks it."
+        )),
+        Some(retries @ ..=FEW_RETRIES) => Some(format!(
+            "Warning: {retries} more wrong PINs lock {product}, and only a reset, which erases it, unlocks it."
+        )),
+        _ => None,
+    };
+    reason.into_iter().chain(warning).collect()
 }
 
 pub(crate) const PIN_BUT_NO_PROMPTER: &str =
@@ -80,9 +122,7 @@ pub(crate) fn failure(failure: &Failure, principal: &str, realm: &str) -> String
         Failure::PinInvalid {
             product,
             retries: Some(retries),
-        } => {
-            format!("Wrong PIN for {product}: {retries} attempts left")
-        }
+        } => format!("Wrong PIN for {product}: {retries} attempts left"),
         Failure::PinInvalid {
             product,
             retries: None,
@@ -102,7 +142,9 @@ pub(crate) fn failure(failure: &Failure, principal: &str, realm: &str) -> String
             format!("Could not open the security key {device}: {reason}")
         }
         Failure::InvalidConfiguration { relation, value } => invalid_value(relation, value),
-        Failure::U2fOnly { product } => format!("{product} speaks only U2F, which this version does not use"),
+        Failure::U2fOnly { product } => {
+            format!("{realm} wants a PIN or fingerprint, and {product} has neither: it speaks only U2F")
+        }
         Failure::Device { product, code, text } => format!("{product} failed: {text} ({code})"),
         _ => "krb5-fido-helper failed for a reason that it does not tell".to_owned(),
     }
@@ -111,6 +153,86 @@ pub(crate) fn failure(failure: &Failure, principal: &str, realm: &str) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn wanted(reason: PinReason, retries: Option<u8>) -> PinWanted {
+        PinWanted {
+            product: "Key".to_owned(),
+            retries,
+            reason,
+        }
+    }
+
+    #[test]
+    fn warns_when_three_or_fewer_attempts_are_left() {
+        let banners = |retries| before_pin(&wanted(PinReason::Demanded, retries), "alice@R");
+        for retries in [None, Some(8), Some(4)] {
+            assert!(banners(retries).is_empty(), "{retries:?}");
+        }
+        for retries in [3, 2] {
+            let expected = format!(
+                "Warning: {retries} more wrong PINs lock Key, and only a reset, which erases it, unlocks it."
+            );
+            assert_eq!(banners(Some(retries)), [expected]);
+        }
+        let last = "Warning: one more wrong PIN locks Key, and only a reset, which erases it, unlocks it.";
+        assert_eq!(banners(Some(1)), [last]);
+        assert_eq!(pin_prompt("Key", Some(1)), "PIN for Key (1 attempt left)");
+        assert_eq!(pin_prompt("Key", None), "PIN for Key");
+    }
+
+    #[test]
+    fn says_why_it_asks_for_a_pin() {
+        let banner = |reason| before_pin(&wanted(reason, None), "alice@R").concat();
+        assert_eq!(banner(PinReason::WrongPin), "Wrong PIN for Key.");
+        assert_eq!(
+            banner(PinReason::NotRecognized),
+            "Key did not recognize you: enter its PIN."
+        );
+        assert_eq!(
+            banner(PinReason::Hidden),
+            "Key tells only after its PIN whether it is registered for alice@R."
+        );
+        let both = before_pin(&wanted(PinReason::WrongPin, Some(2)), "alice@R");
+        assert_eq!(both.len(), 2);
+    }
+
+    #[test]
+    fn names_all_keys_that_wait_for_a_touch() {
+        let products = ["A".to_owned(), "B".to_owned()];
+        assert_eq!(
+            touch_now("R", &products[..1]),
+            "Touch your security key (A) to log in to R."
+        );
+        assert_eq!(
+            touch_now("R", &products),
+            "Touch one of your security keys (A, B) to log in to R."
+        );
+    }
+
+    #[test]
+    fn tells_what_it_waits_for() {
+        let product = || "Key".to_owned();
+        for (cause, text) in [
+            (
+                Failure::NoKey,
+                "No security key attached: plug in the one registered for alice@R to log in to R.",
+            ),
+            (
+                Failure::WrongKey { product: product() },
+                "Key is not a security key registered for alice@R: plug in the right one to log in to R.",
+            ),
+            (
+                Failure::DeviceUnavailable {
+                    device: "/dev/hidraw0".to_owned(),
+                    reason: "Permission denied".to_owned(),
+                },
+                "Could not open the security key /dev/hidraw0: Permission denied. \
+                 Waiting for a key registered for alice@R to log in to R.",
+            ),
+        ] {
+            assert_eq!(waiting(&cause, "alice@R", "R"), text);
+        }
+    }
 
     #[test]
     fn a_page_of_the_kdc_is_shown_only_if_it_is_one() {

@@ -54,6 +54,10 @@ pub(crate) fn party_skipped(context: Context<'_>, rp_id: &str) {
     trace::string(context, c"SF-FIDO relying party not accepted: ", &shown);
 }
 
+pub(crate) fn key_awaited(context: Context<'_>, cause: &str) {
+    trace::string(context, c"SF-FIDO waits for a key: ", cause);
+}
+
 pub(crate) fn fido_assertion_sent(context: Context<'_>) {
     trace::text(context, c"Sending SF-FIDO assertion");
 }

@@ -8,13 +8,17 @@ use std::{
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-/// Stops what a [`crate::Device`] is doing, from any thread, and everything that it is asked for later. It does not keep
-/// the device open.
+/// Stops what a [`crate::Device`] is doing, from any thread, and everything that it is asked for later, be it that it is
+/// opened. It does not keep the device open.
 #[derive(Clone, Debug)]
 pub struct Canceller(Arc<OwnedFd>);
 
 impl Canceller {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// One that no device has yet: see [`crate::Device::open_with`].
+    ///
+    /// # Errors
+    /// Those of eventfd(2): no descriptors or no memory left.
+    pub fn new() -> io::Result<Self> {
         Ok(Self(Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?)))
     }
 

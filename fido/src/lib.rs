@@ -13,7 +13,8 @@
 //! # }
 //! ```
 //!
-//! [`Device`] stays in the thread that opened it; a [`Canceller`] stops it from any other.
+//! [`Device`] stays in the thread that opened it; a [`Canceller`] stops it from any other. [`Watch`] tells when it is worth
+//! to [`discover`] anew.
 
 #![deny(unsafe_code)]
 
@@ -24,13 +25,15 @@ mod error;
 mod libfido2;
 mod pin;
 mod suffix_list;
+mod watch;
 
 pub use cancel::Canceller;
 pub use device_spec::DeviceSpec;
 pub use error::Error;
 pub use libfido2::{
-    Assertion, AssertionRequest, Attestation, Capabilities, CredentialRequest, Device, DeviceInfo,
+    Algorithm, Assertion, AssertionRequest, Attestation, Capabilities, CredentialRequest, Device, DeviceInfo,
     Registration, Verification, discover, inherited_socket,
 };
 pub use pin::Pin;
 pub use suffix_list::{SuffixListError, read_suffix_list};
+pub use watch::{Identity, Watch};

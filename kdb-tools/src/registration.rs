@@ -233,6 +233,8 @@ fn make_credential(
         user_display_name: &request.listed.principal,
         client_data_hash,
         exclude: &exclude,
+        algorithm: krb5_fido_keys::Algorithm::Es256,
+        hidden: false,
         resident: false,
         verification: verification(device, pin),
         timeout: TOUCH_TIMEOUT,

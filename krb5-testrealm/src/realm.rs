@@ -257,10 +257,19 @@ impl Realm {
     /// [`Error::SoftkeyStart`] with its output when it does not get ready, [`Error::SoftkeyName`] and
     /// [`Error::SocketPath`] for a name that cannot be used, those of [`Artifacts::locate`].
     pub fn softkey(&self, name: &str, presence: Presence) -> Result<SoftKey, Error> {
+        self.softkey_with(name, presence, &[])
+    }
+
+    /// Like [`Realm::softkey`] with further options of `softkey run`, such as `--u2f-only`.
+    ///
+    /// # Errors
+    /// Those of [`Realm::softkey`].
+    pub fn softkey_with(&self, name: &str, presence: Presence, options: &[&str]) -> Result<SoftKey, Error> {
         SoftKey::start(
             &Artifacts::locate()?.softkey(),
             name,
             presence,
+            options,
             &self.env(),
             self.dir(),
         )

@@ -1,7 +1,7 @@
 //! A software security key that runs beside a realm.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -18,6 +18,8 @@ pub enum Presence {
     Auto,
     /// As if the user refused.
     Deny,
+    /// As if nobody was there.
+    Never,
 }
 
 /// A running software key. Drop ends it; its credentials stay in the realm's directory, and a key started again under
@@ -35,6 +37,7 @@ impl SoftKey {
         program: &Path,
         name: &str,
         presence: Presence,
+        options: &[&str],
         environment: &[(&'static str, OsString)],
         realm_directory: &Path,
     ) -> Result<Self, Error> {
@@ -49,9 +52,9 @@ impl SoftKey {
         let presence = match presence {
             Presence::Auto => "auto",
             Presence::Deny => "deny",
+            Presence::Never => "never",
         };
-        let command = [
-            program.as_os_str(),
+        let mut arguments = vec![
             "run".as_ref(),
             "--dir".as_ref(),
             directory.as_os_str(),
@@ -60,7 +63,9 @@ impl SoftKey {
             "--presence".as_ref(),
             presence.as_ref(),
         ];
-        let command_line = describe_command(Command::new(program).args(&command[1..]));
+        arguments.extend(options.iter().map(OsStr::new));
+        let command_line = describe_command(Command::new(program).args(&arguments));
+        let command = [&[program.as_os_str()][..], &arguments].concat();
         let output = directory.with_added_extension("out");
         let mut daemon = Daemon::start(&command, environment, realm_directory, output)?;
         daemon.await_ready("softkey: ready on ", 1).map_err(|end| {
@@ -115,7 +120,15 @@ mod tests {
 
     fn start(program: &str, name: &str) -> Error {
         let directory = tempfile::tempdir().unwrap();
-        SoftKey::start(Path::new(program), name, Presence::Deny, &[], directory.path()).unwrap_err()
+        SoftKey::start(
+            Path::new(program),
+            name,
+            Presence::Deny,
+            &[],
+            &[],
+            directory.path(),
+        )
+        .unwrap_err()
     }
 
     #[test]

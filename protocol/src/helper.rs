@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The version of the frames, under key 0.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The largest body of a frame, in bytes: its length prefix not counted.
 pub const BODY_MAX: usize = 128 * 1024;
@@ -40,8 +40,8 @@ pub enum Message {
     Pin(SecretBytes),
     /// Type 3, helper to module: ask for the PIN of this key.
     PinWanted(PinWanted),
-    /// Type 4, helper to module: the key of this product name waits for its touch.
-    TouchNow(String),
+    /// Type 4, helper to module: the keys of these product names wait for a touch, at least one. The touched one counts.
+    TouchNow(Vec<String>),
     /// Type 5, helper to module, last: what the key signed.
     Assertion(FidoAssertion),
     /// Type 6, helper to module, last: why there is no assertion, or no answer.
@@ -54,6 +54,9 @@ pub enum Message {
     /// Type 9, helper to module, before any other: a party of [`Assert::parties`], as the KDC wrote its rpId, that this
     /// client does not sign for.
     Skipped(String),
+    /// Type 10, helper to module: no attached key will do, for this cause, and the helper waits for another one. If none comes,
+    /// it is how this ends.
+    Waiting(Failure),
 }
 
 /// What to sign, for whom, and with which keys.
@@ -88,6 +91,42 @@ pub struct PinWanted {
     pub product: String,
     /// How many wrong PINs the key still takes, if it tells.
     pub retries: Option<u8>,
+    /// Why it is asked for.
+    pub reason: PinReason,
+}
+
+/// Why a PIN is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinReason {
+    /// 0: policy, credential or key demand it.
+    Demanded,
+    /// 1: the last one was wrong.
+    WrongPin,
+    /// 2: the key did not recognize its user by fingerprint.
+    NotRecognized,
+    /// 3: without it the key does not tell whether it holds a credential (credProtect level 3, CTAP 2.1 section 12.1).
+    Hidden,
+}
+
+impl PinReason {
+    const fn number(self) -> u8 {
+        match self {
+            Self::Demanded => 0,
+            Self::WrongPin => 1,
+            Self::NotRecognized => 2,
+            Self::Hidden => 3,
+        }
+    }
+
+    const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Demanded),
+            1 => Some(Self::WrongPin),
+            2 => Some(Self::NotRecognized),
+            3 => Some(Self::Hidden),
+            _ => None,
+        }
+    }
 }
 
 /// Why there is no assertion, with what a message for people needs. On the wire: the cause, and an array of its fields.
@@ -110,7 +149,7 @@ pub enum Failure {
     TimedOut,
     /// 4: SIGINT, SIGTERM or SIGHUP.
     Cancelled,
-    /// 5: the KDC requires user verification and the key has neither a PIN nor a fingerprint.
+    /// 5: the KDC or the key itself requires user verification, and the key has neither a PIN nor a fingerprint.
     PinRequiredNotSet {
         /// The key's product name.
         product: String,
@@ -148,7 +187,7 @@ pub enum Failure {
         /// Its value.
         value: String,
     },
-    /// 12: the key speaks U2F alone, which is not served.
+    /// 12: the KDC requires user verification and the key speaks U2F alone, which has none.
     U2fOnly {
         /// The key's product name.
         product: String,

@@ -28,7 +28,7 @@ mod terminal;
 pub use error::Error;
 pub use hid::Protocols;
 pub use key::Key;
-pub use presence::{AlwaysGiven, AlwaysRefused, Presence, Touch};
+pub use presence::{AlwaysGiven, AlwaysRefused, NeverGiven, Presence, Touch};
 pub use request::{RelyingParty, Request};
 pub use run::{Answer, Options, run};
 pub use socket::Socket;

@@ -31,6 +31,7 @@ pub(crate) fn presence(answer: Answer) {
              signatures, and nobody is asked. For tests only."
         }
         Answer::Deny => "--presence deny: every touch is declined",
+        Answer::Never => "--presence never: nobody touches this key",
     });
 }
 

@@ -46,3 +46,12 @@ impl Presence for AlwaysRefused {
         Touch::Refused
     }
 }
+
+/// Never touches the key: whoever asks waits until the key gives up, after 30 s, or until it gives up itself.
+pub struct NeverGiven;
+
+impl Presence for NeverGiven {
+    fn poll(&mut self) -> Touch {
+        Touch::Awaited
+    }
+}

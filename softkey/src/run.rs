@@ -7,7 +7,9 @@ use signal_hook::{
     low_level::pipe,
 };
 
-use crate::{AlwaysGiven, AlwaysRefused, Error, Key, Presence, Protocols, Socket, Terminal, messages};
+use crate::{
+    AlwaysGiven, AlwaysRefused, Error, Key, NeverGiven, Presence, Protocols, Socket, Terminal, messages,
+};
 
 /// What `softkey run` is told on its command line.
 #[derive(clap::Args)]
@@ -35,6 +37,8 @@ pub enum Answer {
     Auto,
     /// Every touch is declined
     Deny,
+    /// Nobody touches the key: for tests only
+    Never,
 }
 
 /// Serves the key until SIGINT or SIGTERM, which end a command that waits for a touch and let any other finish.
@@ -47,6 +51,7 @@ pub fn run(options: &Options) -> Result<(), Error> {
         Answer::Ask => Box::new(Terminal::open()?),
         Answer::Auto => Box::new(AlwaysGiven),
         Answer::Deny => Box::new(AlwaysRefused),
+        Answer::Never => Box::new(NeverGiven),
     };
     let protocols = if options.u2f_only {
         Protocols::U2fOnly

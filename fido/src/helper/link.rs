@@ -1,8 +1,8 @@
 //! The socket to the client module, and what ends the helper before its time.
 //!
-//! One thread, the watcher, reads the socket and the pipe that signals write to. It hands messages to the main thread, which
-//! does everything else and may stand in a request to a key for a minute. When the module is gone or a signal comes, the
-//! watcher cancels the key; the main thread then closes it and ends the process. If it does not soon, the watcher does.
+//! One thread, the watcher, reads the socket and the pipe that signals write to. Each key has a thread, too (key_thread.rs).
+//! All of them report to the main thread. When the module is gone or a signal comes, the watcher cancels the keys; their
+//! threads then close them, and the main thread ends the process. If it does not soon, the watcher does.
 
 use std::{
     io::{self, Read, Write},
@@ -10,13 +10,13 @@ use std::{
     process,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use krb5_fido_keys::{Canceller, Device};
+use krb5_fido_keys::Canceller;
 use krb5_fido_protocol::{
     helper::{Failure, Message, decode, decode_length, encode},
     secret::SecretBytes,
@@ -30,7 +30,9 @@ use signal_hook::{
     low_level::pipe,
 };
 
-/// How long the main thread may take to close the key once the end has come.
+use crate::key_thread::Report;
+
+/// How long the keys may take to be closed once the end has come.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// What ends the helper before its time.
@@ -63,10 +65,21 @@ impl From<End> for Stop {
     }
 }
 
+/// What the main thread is told.
+pub(crate) enum Event {
+    /// By the module.
+    Message(Message),
+    /// By the thread of the key of this number.
+    Key(usize, Report),
+    /// The end has come.
+    Ended(End),
+}
+
 /// The main thread's side.
 pub(crate) struct Link {
     socket: UnixStream,
-    messages: Receiver<Message>,
+    events: Receiver<Event>,
+    sender: Sender<Event>,
     shared: Shared,
 }
 
@@ -74,7 +87,7 @@ pub(crate) struct Link {
 #[derive(Default)]
 struct State {
     end: Option<End>,
-    canceller: Option<Canceller>,
+    cancellers: Vec<Canceller>,
 }
 
 type Shared = Arc<Mutex<State>>;
@@ -87,26 +100,50 @@ impl Link {
     /// Catches the signals and starts the watcher.
     pub(crate) fn start(socket: UnixStream) -> io::Result<Self> {
         let shared = Shared::default();
-        let (sender, messages) = channel();
+        let (sender, events) = channel();
         let watcher = Watcher {
             socket: socket.try_clone()?,
             signals: catch_signals()?,
             shared: Arc::clone(&shared),
         };
-        thread::Builder::new().spawn(move || watcher.run(sender))?;
+        let to_main = sender.clone();
+        thread::Builder::new().spawn(move || watcher.run(&to_main))?;
         Ok(Self {
             socket,
-            messages,
+            events,
+            sender,
             shared,
         })
     }
 
-    /// The next message, however long it takes.
+    /// The next event; `None` if there is none by then. Without `deadline` it waits as long as it takes.
+    pub(crate) fn next(&self, deadline: Option<Instant>) -> Result<Option<Event>, End> {
+        let received = match deadline {
+            Some(deadline) => self
+                .events
+                .recv_timeout(deadline.saturating_duration_since(Instant::now())),
+            None => self.events.recv().map_err(RecvTimeoutError::from),
+        };
+        match received {
+            Ok(Event::Ended(end)) => Err(end),
+            Ok(event) => Ok(Some(event)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(End::Closed),
+        }
+    }
+
+    /// The next message, however long it takes. What keys report meanwhile is lost: none has anything to do.
     pub(crate) fn receive(&self) -> Result<Message, End> {
-        // The watcher has set the end before it lets go of its side.
-        self.messages
-            .recv()
-            .map_err(|_| self.end().unwrap_or(End::Closed))
+        loop {
+            if let Some(Event::Message(message)) = self.next(None)? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Where the threads of keys report to.
+    pub(crate) fn reports(&self) -> Sender<Event> {
+        self.sender.clone()
     }
 
     pub(crate) fn send(&self, message: &Message) -> Result<(), Stop> {
@@ -120,10 +157,10 @@ impl Link {
         lock(&self.shared).end
     }
 
-    /// From now on `device` is what gets cancelled.
-    pub(crate) fn attach(&self, device: &Device) -> Result<(), End> {
+    /// From now on this is cancelled, too, when the end comes.
+    pub(crate) fn attach(&self, canceller: Canceller) -> Result<(), End> {
         let mut state = lock(&self.shared);
-        state.canceller = Some(device.canceller());
+        state.cancellers.push(canceller);
         state.end.map_or(Ok(()), Err)
     }
 }
@@ -144,11 +181,11 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn run(self, sender: Sender<Message>) {
+    fn run(self, sender: &Sender<Event>) {
         let end = loop {
             match self.read_message() {
                 Ok(message) => {
-                    if sender.send(message).is_err() {
+                    if sender.send(Event::Message(message)).is_err() {
                         return;
                     }
                 }
@@ -158,11 +195,9 @@ impl Watcher {
         {
             let mut state = lock(&self.shared);
             state.end = Some(end);
-            if let Some(canceller) = &state.canceller {
-                canceller.cancel();
-            }
+            state.cancellers.iter().for_each(Canceller::cancel);
         }
-        drop(sender);
+        let _nobody_waits = sender.send(Event::Ended(end));
         thread::sleep(GRACE);
         process::exit(1);
     }

@@ -1,146 +1,275 @@
-//! One login: find the key, verify its user, sign.
+//! One login: find the keys, choose one by touch, verify its user, sign.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
-use krb5_fido_keys::{AssertionRequest, Capabilities, Error, Pin, Verification};
+use krb5_fido_keys::{Error, Pin};
 use krb5_fido_protocol::{
-    fido::factor::{FidoAssertion, UserVerification},
-    helper::{Assert, Failure, Message, PinWanted},
+    fido::factor::FidoAssertion,
+    helper::{Assert, Failure, Message, PinReason, PinWanted},
 };
 
 use crate::{
+    attached::{Found, Keys, parse_devices},
+    deadline::Deadline,
     failure::explain,
-    key::{Deadline, Found, find_key, parse_devices},
+    key_thread::{Order, Refusal, Report, Verify},
     link::{Link, Stop},
     party::accept_parties,
+    plan::{Plan, plan_verification},
 };
 
-/// A key that gave up waiting is asked again if there is at least this much time left.
-const RETRY_MIN: Duration = Duration::from_secs(1);
-
-/// How the user will be verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Plan {
-    TouchOnly,
-    BuiltIn,
-    Pin,
-}
+/// How often a program may answer with what no key has as its PIN: such answers cost no try.
+const IMPOSSIBLE_PINS_MAX: u8 = 5;
 
 pub(crate) fn sign_in(request: &Assert, link: &Link) -> Result<FidoAssertion, Stop> {
     let specs = parse_devices(&request.devices)?;
     let parties = accept_parties(request, link)?;
-    let mut deadline = Deadline::after(Duration::from_secs(request.timeout_seconds.into()));
-    let mut found = find_key(&specs, &parties, &deadline, link)?;
-    let mut plan = plan_verification(found.uv, found.device.capabilities(), &found.product)?;
-    loop {
-        let pin = match plan {
-            Plan::Pin => Some(ask_pin(&mut found, &mut deadline, link)?),
-            Plan::TouchOnly | Plan::BuiltIn => None,
+    let deadline = Deadline::after(Duration::from_secs(request.timeout_seconds.into()));
+    // Returns when every key is closed.
+    thread::scope(|scope| {
+        let mut login = Login {
+            keys: Keys::new(scope, specs, &parties, link),
+            link,
+            deadline,
         };
-        let verification = match (plan, &pin) {
-            (Plan::BuiltIn, _) => Verification::BuiltIn,
-            (_, Some(pin)) => Verification::Pin(pin),
-            (_, None) => Verification::None,
-        };
-        match sign(&mut found, verification, &deadline, link) {
-            Err(Refusal::PinHelps) if plan != Plan::Pin => plan = Plan::Pin,
-            Err(Refusal::PinHelps) => return Err(explain(Error::PinRequired, &found.product).into()),
-            Err(Refusal::Final(stop)) => return Err(stop),
-            Ok(assertion) => return Ok(assertion),
-        }
-    }
-}
-
-/// What browsers do: fingerprint if enrolled, else the PIN if one is set. A key that verifies its user always gets the same
-/// treatment under `discouraged`.
-pub(crate) fn plan_verification(
-    uv: UserVerification,
-    key: &Capabilities,
-    product: &str,
-) -> Result<Plan, Failure> {
-    let wanted = uv != UserVerification::Discouraged || key.always_uv;
-    match uv {
-        _ if wanted && key.uv_configured => Ok(Plan::BuiltIn),
-        _ if wanted && key.pin_set => Ok(Plan::Pin),
-        UserVerification::Required => Err(Failure::PinRequiredNotSet {
-            product: product.to_owned(),
-        }),
-        UserVerification::Preferred | UserVerification::Discouraged => Ok(Plan::TouchOnly),
-    }
-}
-
-fn ask_pin(found: &mut Found<'_>, deadline: &mut Deadline, link: &Link) -> Result<Pin, Stop> {
-    let product = found.product.clone();
-    let retries = match found.device.pin_retries() {
-        Ok(0) => return Err(Failure::PinBlocked { product }.into()),
-        Ok(retries) => Some(retries),
-        Err(error @ (Error::Disconnected | Error::TimedOut | Error::Cancelled)) => {
-            return Err(explain(error, &product).into());
-        }
-        Err(_) => None,
-    };
-    let asked = Instant::now();
-    link.send(&Message::PinWanted(PinWanted { product, retries }))?;
-    let Message::Pin(pin) = link.receive()? else {
-        return Err(Failure::Internal.into());
-    };
-    deadline.extend(asked.elapsed());
-    // What no key has as its PIN is a wrong one, and costs no try.
-    Pin::new(pin.expose()).map_err(|_| {
-        Stop::Failed(Failure::PinInvalid {
-            product: found.product.clone(),
-            retries,
-        })
+        let outcome = login.run();
+        login.keys.give_up();
+        outcome
     })
 }
 
-/// Why a key did not sign.
-enum Refusal {
-    /// It does if it gets its PIN.
-    PinHelps,
-    Final(Stop),
+struct Login<'scope, 'env> {
+    keys: Keys<'scope, 'env>,
+    link: &'env Link,
+    deadline: Deadline,
 }
 
-fn sign(
-    found: &mut Found<'_>,
-    verification: Verification<'_>,
-    deadline: &Deadline,
-    link: &Link,
-) -> Result<FidoAssertion, Refusal> {
-    link.send(&Message::TouchNow(found.product.clone()))
-        .map_err(Refusal::Final)?;
-    loop {
-        let timeout = deadline
-            .left()
-            .map_err(|failure| Refusal::Final(failure.into()))?;
-        let result = found.device.get_assertion(&AssertionRequest {
-            rp_id: found.party.rp_id,
-            client_data_hash: &found.party.client_data_hash,
-            credential_id: &found.credential_id,
-            verification,
-            timeout,
-        });
-        match result {
-            Ok(assertion) => {
-                return Ok(FidoAssertion {
-                    credential_id: assertion.credential_id,
-                    authenticator_data: assertion.authenticator_data,
-                    signature: assertion.signature,
-                });
+/// The key that signs, and how its user is verified.
+struct Chosen {
+    number: usize,
+    plan: Plan,
+    /// Why its PIN is asked for.
+    reason: PinReason,
+    /// That was given already.
+    pin: Option<Arc<Pin>>,
+}
+
+/// What came of a race between keys.
+enum Race {
+    Signed(FidoAssertion),
+    /// This one was touched, and wants its PIN, for this reason.
+    Won(usize, PinReason),
+}
+
+impl Login<'_, '_> {
+    fn run(&mut self) -> Result<FidoAssertion, Stop> {
+        loop {
+            match self.keys.find(self.deadline)? {
+                Found::Holders(holders) => return self.sign_with_one_of(&holders),
+                Found::Secretive(keys) => {
+                    if let Some(chosen) = self.reveal(&keys)? {
+                        return self.sign_with(chosen);
+                    }
+                }
             }
-            // The key's own time limit is shorter than ours.
-            Err(Error::TimedOut) if deadline.left().is_ok_and(|left| left > RETRY_MIN) => {}
-            Err(Error::UvInvalid | Error::UvBlocked | Error::PinRequired)
-                if found.device.capabilities().pin_set =>
-            {
-                return Err(Refusal::PinHelps);
-            }
-            Err(Error::PinInvalid) => {
-                let retries = found.device.pin_retries().ok();
-                let product = found.product.clone();
-                return Err(Refusal::Final(Failure::PinInvalid { product, retries }.into()));
-            }
-            Err(error) => return Err(Refusal::Final(explain(error, &found.product).into())),
         }
+    }
+
+    /// Has one of several keys say what it holds, for which it wants its PIN.
+    fn reveal(&mut self, keys: &[usize]) -> Result<Option<Chosen>, Stop> {
+        let number = match keys {
+            [only] => *only,
+            several => {
+                let several: Vec<(usize, Plan)> = several.iter().map(|number| (*number, Plan::Pin)).collect();
+                match self.race(&several)? {
+                    Race::Won(number, _) => number,
+                    Race::Signed(_) => return Err(Failure::Internal.into()),
+                }
+            }
+        };
+        let search = |pin: &Arc<Pin>, deadline| Order::Search(Arc::clone(pin), deadline);
+        let (pin, report) = match self.verify_pin(number, PinReason::Hidden, search) {
+            Ok(verified) => verified,
+            Err(Stop::Failed(failure @ (Failure::PinBlocked { .. } | Failure::PinAuthBlocked { .. }))) => {
+                self.keys.set_unusable(number, failure);
+                return Ok(None);
+            }
+            Err(stop) => return Err(stop),
+        };
+        self.keys.set_revealed(number, report);
+        Ok(self.keys.holder(number).is_ok().then_some(Chosen {
+            number,
+            plan: Plan::Pin,
+            reason: PinReason::Hidden,
+            pin: Some(pin),
+        }))
+    }
+
+    fn sign_with_one_of(&mut self, holders: &[usize]) -> Result<FidoAssertion, Stop> {
+        let mut able = Vec::new();
+        let mut unable = None;
+        for number in holders {
+            let (holding, capabilities) = self.keys.holder(*number)?;
+            match plan_verification(holding.uv, capabilities, &self.keys.product(*number)?) {
+                Ok(plan) => able.push((*number, plan)),
+                Err(failure) => unable = unable.or(Some(failure)),
+            }
+        }
+        let chosen = |number, plan, reason| Chosen {
+            number,
+            plan,
+            reason,
+            pin: None,
+        };
+        match able.as_slice() {
+            [] => Err(unable.unwrap_or(Failure::Internal).into()),
+            [(number, plan)] => self.sign_with(chosen(*number, *plan, PinReason::Demanded)),
+            several => match self.race(several)? {
+                Race::Signed(assertion) => Ok(assertion),
+                Race::Won(number, reason) => self.sign_with(chosen(number, Plan::Pin, reason)),
+            },
+        }
+    }
+
+    /// All blink; the touched one counts, the others are cancelled. A key that wants its PIN is touched once to choose it,
+    /// and once more to sign.
+    fn race(&mut self, keys: &[(usize, Plan)]) -> Result<Race, Stop> {
+        let mut running = Vec::new();
+        let mut products = Vec::new();
+        for (number, _) in keys {
+            running.push(*number);
+            products.push(self.keys.product(*number)?);
+        }
+        self.link.send(&Message::TouchNow(products))?;
+        for (number, plan) in keys {
+            let sign = |verify| {
+                let holding = self.keys.holder(*number)?.0.clone();
+                Ok::<_, Stop>(Order::Sign(holding, verify, self.deadline))
+            };
+            let order = match plan {
+                Plan::Pin => Order::AwaitTouch(self.deadline),
+                Plan::TouchOnly => sign(Verify::Not)?,
+                Plan::BuiltIn => sign(Verify::BuiltIn)?,
+            };
+            self.keys.order(*number, order)?;
+        }
+        let plan_of = |number| {
+            let mut plans = keys.iter();
+            plans.find(|(other, _)| *other == number).map(|(_, plan)| *plan)
+        };
+        loop {
+            let (number, report) = self.keys.report_of(&running)?;
+            let won = match report {
+                Report::Signed(assertion) => Race::Signed(assertion),
+                Report::Touched => Race::Won(number, PinReason::Demanded),
+                Report::Refused(Refusal::PinHelps) => Race::Won(number, reason_after(plan_of(number))),
+                Report::Refused(Refusal::Final(failure)) if running.len() == 1 => return Err(failure.into()),
+                Report::Refused(Refusal::Final(_)) => {
+                    running.retain(|other| *other != number);
+                    continue;
+                }
+                _ => return Err(Failure::Internal.into()),
+            };
+            self.keys.give_up_others(number);
+            return Ok(won);
+        }
+    }
+
+    fn sign_with(&mut self, mut chosen: Chosen) -> Result<FidoAssertion, Stop> {
+        let number = chosen.number;
+        self.keys.give_up_others(number);
+        let product = self.keys.product(number)?;
+        loop {
+            let holding = self.keys.holder(number)?.0.clone();
+            let verify = match (chosen.plan, chosen.pin.take()) {
+                (Plan::TouchOnly, _) => Verify::Not,
+                (Plan::BuiltIn, _) => Verify::BuiltIn,
+                (Plan::Pin, Some(pin)) => Verify::Pin(pin),
+                (Plan::Pin, None) => {
+                    let check = |pin: &Arc<Pin>, deadline| {
+                        Order::CheckPin(Arc::clone(pin), holding.clone(), deadline)
+                    };
+                    Verify::Pin(self.verify_pin(number, chosen.reason, check)?.0)
+                }
+            };
+            self.link.send(&Message::TouchNow(vec![product.clone()]))?;
+            match self
+                .keys
+                .ask(number, Order::Sign(holding, verify, self.deadline))?
+            {
+                Report::Signed(assertion) => return Ok(assertion),
+                Report::Refused(Refusal::PinHelps) if chosen.plan != Plan::Pin => {
+                    chosen.reason = reason_after(Some(chosen.plan));
+                    chosen.plan = Plan::Pin;
+                }
+                Report::Refused(Refusal::PinWrong) if chosen.plan == Plan::Pin => {
+                    chosen.reason = PinReason::WrongPin;
+                }
+                Report::Refused(Refusal::PinHelps) => {
+                    return Err(explain(Error::PinRequired, &product).into());
+                }
+                Report::Refused(Refusal::Final(failure)) => return Err(failure.into()),
+                _ => return Err(Failure::Internal.into()),
+            }
+        }
+    }
+
+    /// Asks for the PIN until the key takes it, which `order` finds out, or takes no more.
+    fn verify_pin(
+        &mut self,
+        number: usize,
+        reason: PinReason,
+        order: impl Fn(&Arc<Pin>, Deadline) -> Order,
+    ) -> Result<(Arc<Pin>, Report), Stop> {
+        let mut reason = reason;
+        loop {
+            let pin = Arc::new(self.ask_pin(number, reason)?);
+            match self.keys.ask(number, order(&pin, self.deadline))? {
+                Report::Refused(Refusal::PinWrong) => reason = PinReason::WrongPin,
+                Report::Refused(Refusal::Final(failure)) => return Err(failure.into()),
+                Report::Refused(Refusal::PinHelps) => return Err(Failure::Internal.into()),
+                report => return Ok((pin, report)),
+            }
+        }
+    }
+
+    /// Asks for something that can be a PIN.
+    fn ask_pin(&mut self, number: usize, reason: PinReason) -> Result<Pin, Stop> {
+        let product = self.keys.product(number)?;
+        let retries = match self.keys.ask(number, Order::CountRetries)? {
+            Report::Retries(retries) => retries,
+            Report::Refused(Refusal::Final(failure)) => return Err(failure.into()),
+            _ => return Err(Failure::Internal.into()),
+        };
+        let mut reason = reason;
+        for _ in 0..IMPOSSIBLE_PINS_MAX {
+            let asked = Instant::now();
+            self.link.send(&Message::PinWanted(PinWanted {
+                product: product.clone(),
+                retries,
+                reason,
+            }))?;
+            let Message::Pin(pin) = self.link.receive()? else {
+                return Err(Failure::Internal.into());
+            };
+            self.deadline.extend(asked.elapsed());
+            match Pin::new(pin.expose()) {
+                Ok(pin) => return Ok(pin),
+                Err(_) => reason = PinReason::WrongPin,
+            }
+        }
+        Err(Failure::PinInvalid { product, retries }.into())
+    }
+}
+
+/// Why the PIN is asked for when this did not do.
+const fn reason_after(plan: Option<Plan>) -> PinReason {
+    match plan {
+        Some(Plan::BuiltIn) => PinReason::NotRecognized,
+        Some(Plan::TouchOnly | Plan::Pin) | None => PinReason::Demanded,
     }
 }

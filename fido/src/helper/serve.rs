@@ -6,7 +6,7 @@ use krb5_fido_keys::inherited_socket;
 use krb5_fido_protocol::helper::{Failure, Message};
 
 use crate::{
-    key,
+    attached,
     link::{End, Link, Stop},
     login,
 };
@@ -35,7 +35,7 @@ pub(crate) fn answer_module() -> ExitCode {
 fn serve(link: &Link) -> ExitCode {
     let outcome = match link.receive() {
         Ok(Message::Assert(request)) => login::sign_in(&request, link).map(Message::Assertion),
-        Ok(Message::Probe(devices)) => key::is_attached(&devices)
+        Ok(Message::Probe(devices)) => attached::is_attached(&devices)
             .map(Message::Attached)
             .map_err(Stop::Failed),
         Ok(_) => Err(Stop::Failed(Failure::Internal)),

@@ -52,8 +52,8 @@ impl Device {
     ///
     /// # Errors
     /// [`Error::NoCredentials`], [`Error::Denied`], [`Error::TimedOut`], [`Error::Cancelled`], those of PIN and user
-    /// verification, and others: what the key answers. After [`Error::Disconnected`] and after `timeout` the device must be
-    /// opened anew.
+    /// verification, and others: what the key answers. [`Error::UnsupportedOption`] for user verification by a key that
+    /// speaks U2F alone. After [`Error::Disconnected`] and after `timeout` the device must be opened anew.
     pub fn get_assertion(&mut self, request: &AssertionRequest<'_>) -> Result<Assertion, Error> {
         let assertion = Request::new(request.rp_id, request.client_data_hash)?;
         assertion.allow(request.credential_id)?;
@@ -62,25 +62,29 @@ impl Device {
         // SAFETY: as above.
         check(unsafe { ffi::fido_assert_set_uv(assertion.as_ptr(), request.verification.option()) })?;
         let pin = request.verification.pin()?;
-        self.run(&assertion, pin, request.timeout)?;
+        let is_u2f = !self.capabilities().fido2;
+        self.run(&assertion, pin, request.timeout)
+            .map_err(|error| match error {
+                // U2F knows no refusal: whatever is neither a signature nor the wait for a touch is one.
+                Error::MalformedAnswer if is_u2f => Error::Denied,
+                other => other,
+            })?;
         assertion.result(&[request.credential_id])
     }
 
     /// The first of `credentials` that the key holds for `rp_id`, found without a touch. A credential that the key shows to
-    /// a verified user only (credProtect level 3) is not found.
+    /// a verified user only (credProtect level 3, CTAP 2.1 section 12.1) is found with [`Verification::Pin`] alone.
     ///
     /// # Errors
-    /// What the key answers, but for [`Error::NoCredentials`]. [`Error::UnsupportedOption`] from a key that speaks U2F
-    /// alone.
+    /// What the key answers, but for [`Error::NoCredentials`].
     pub fn find_credential(
         &mut self,
         rp_id: &str,
         credentials: &[&[u8]],
+        verification: Verification<'_>,
         timeout: Duration,
     ) -> Result<Option<Vec<u8>>, Error> {
-        if !self.capabilities().fido2 {
-            return Err(Error::UnsupportedOption);
-        }
+        let pin = verification.pin()?;
         for chunk in self.chunks(rp_id, credentials) {
             // Nothing of worth gets signed here.
             let assertion = Request::new(rp_id, &[0; 32])?;
@@ -89,10 +93,18 @@ impl Device {
             }
             // SAFETY: the object is ours.
             check(unsafe { ffi::fido_assert_set_up(assertion.as_ptr(), ffi::fido_opt_t_FIDO_OPT_FALSE) })?;
-            match self.run(&assertion, None, timeout) {
-                Ok(()) => return assertion.result(&chunk).map(|found| Some(found.credential_id)),
-                Err(Error::NoCredentials) => {}
-                Err(error) => return Err(error),
+            match (self.run(&assertion, pin, timeout), chunk.as_slice()) {
+                (Ok(()), _) => return assertion.result(&chunk).map(|found| Some(found.credential_id)),
+                (Err(Error::NoCredentials), _) => {}
+                // What libfido2 makes of "check-only" (U2F raw message formats 1.2 section 5.1): this one, and no signature.
+                (
+                    Err(Error::Device {
+                        code: ffi::FIDO_ERR_USER_PRESENCE_REQUIRED,
+                        ..
+                    }),
+                    [only],
+                ) => return Ok(Some(only.to_vec())),
+                (Err(error), _) => return Err(error),
             }
         }
         Ok(None)

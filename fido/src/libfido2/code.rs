@@ -16,7 +16,9 @@ pub(super) fn check(code: c_int) -> Result<(), Error> {
         ffi::FIDO_ERR_NO_CREDENTIALS => Error::NoCredentials,
         ffi::FIDO_ERR_CREDENTIAL_EXCLUDED => Error::CredentialExcluded,
         ffi::FIDO_ERR_OPERATION_DENIED => Error::Denied,
-        ffi::FIDO_ERR_ACTION_TIMEOUT | ffi::FIDO_ERR_USER_ACTION_TIMEOUT => Error::TimedOut,
+        ffi::FIDO_ERR_TIMEOUT | ffi::FIDO_ERR_ACTION_TIMEOUT | ffi::FIDO_ERR_USER_ACTION_TIMEOUT => {
+            Error::TimedOut
+        }
         ffi::FIDO_ERR_KEEPALIVE_CANCEL => Error::Cancelled,
         ffi::FIDO_ERR_PIN_REQUIRED => Error::PinRequired,
         ffi::FIDO_ERR_PIN_NOT_SET => Error::PinNotSet,
@@ -62,6 +64,7 @@ mod tests {
     fn causes_have_their_variants() {
         assert!(matches!(check(0x2e), Err(Error::NoCredentials)));
         assert!(matches!(check(0x27), Err(Error::Denied)));
+        assert!(matches!(check(0x05), Err(Error::TimedOut)));
         assert!(matches!(check(0x2f), Err(Error::TimedOut)));
         assert!(matches!(check(0x3a), Err(Error::TimedOut)));
         assert!(matches!(check(0x2d), Err(Error::Cancelled)));

@@ -37,12 +37,35 @@ pub struct CredentialRequest<'a> {
     pub client_data_hash: &'a [u8; 32],
     /// Credentials of this user: a key that holds one of them refuses.
     pub exclude: &'a [&'a [u8]],
+    /// Of what kind it is to be.
+    pub algorithm: Algorithm,
+    /// Extension credProtect: whether the key is to show it to a verified user only (level 3, CTAP 2.1 section 12.1).
+    pub hidden: bool,
     /// Whether the key is to keep the credential itself, to be found without its id.
     pub resident: bool,
     /// How the user is verified.
     pub verification: Verification<'a>,
     /// How long to wait for the touch.
     pub timeout: Duration,
+}
+
+/// The algorithms that libfido2 and the KDC both know and keys have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// ECDSA with P-256 and SHA-256: every key has it.
+    #[default]
+    Es256,
+    /// Ed25519.
+    EdDsa,
+}
+
+impl Algorithm {
+    const fn cose(self) -> c_int {
+        match self {
+            Self::Es256 => ffi::COSE_ES256,
+            Self::EdDsa => ffi::COSE_EDDSA,
+        }
+    }
 }
 
 /// A new credential.
@@ -72,7 +95,7 @@ pub enum Attestation {
 }
 
 impl Device {
-    /// Registers an ES256 credential after a touch.
+    /// Registers a credential after a touch.
     ///
     /// # Errors
     /// [`Error::CredentialExcluded`], [`Error::Denied`], [`Error::TimedOut`], [`Error::Cancelled`],
@@ -129,13 +152,17 @@ impl Draft {
         let credential = draft.0.as_ptr();
         draft.set_entities(request)?;
         // SAFETY: the object is ours, for this call and the next ones; invariant 1.
-        check(unsafe { ffi::fido_cred_set_type(credential, ffi::COSE_ES256) })?;
+        check(unsafe { ffi::fido_cred_set_type(credential, request.algorithm.cose()) })?;
         let hash = request.client_data_hash;
         // SAFETY: as above.
         check(unsafe { ffi::fido_cred_set_clientdata_hash(credential, hash.as_ptr(), hash.len()) })?;
         for id in request.exclude {
             // SAFETY: as above.
             check(unsafe { ffi::fido_cred_exclude(credential, id.as_ptr(), id.len()) })?;
+        }
+        if request.hidden {
+            // SAFETY: as above.
+            check(unsafe { ffi::fido_cred_set_prot(credential, ffi::FIDO_CRED_PROT_UV_REQUIRED) })?;
         }
         let resident = match request.resident {
             true => ffi::fido_opt_t_FIDO_OPT_TRUE,

@@ -4,8 +4,10 @@
 //! is neither Send nor Sync.
 
 use std::{
+    cell::Cell,
     ffi::{CStr, c_int},
     ptr,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -60,6 +62,8 @@ pub struct Device {
     capabilities: Capabilities,
     /// An answer was given up on: it may still come and be taken for that to a later request.
     out_of_step: bool,
+    /// Reports to or from the key got lost.
+    broken: Rc<Cell<bool>>,
 }
 
 impl Device {
@@ -68,24 +72,44 @@ impl Device {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::NotAnswering`], [`Error::OutOfMemory`], or what libfido2 fails with.
     pub fn open(info: &DeviceInfo) -> Result<Self, Error> {
+        let canceller = Canceller::new().map_err(|reason| Error::Unavailable {
+            device: info.device(),
+            reason,
+        })?;
+        Self::open_with(info, canceller)
+    }
+
+    /// The same, with what stops it: already while it is being opened.
+    ///
+    /// # Errors
+    /// As [`Device::open`]; also [`Error::Cancelled`].
+    pub fn open_with(info: &DeviceInfo, canceller: Canceller) -> Result<Self, Error> {
+        Self::connect(info, &canceller).map_err(|error| match canceller.is_cancelled() {
+            true => Error::Cancelled,
+            false => error,
+        })
+    }
+
+    fn connect(info: &DeviceInfo, canceller: &Canceller) -> Result<Self, Error> {
         let unavailable = |reason| Error::Unavailable {
             device: info.device(),
             reason,
         };
-        let canceller = Canceller::new().map_err(unavailable)?;
         let channel = match info.place() {
             Place::Hidraw(path) => Channel::open_hidraw(path, canceller.clone()),
             Place::Socket(path) => Channel::connect(path, canceller.clone()),
         }
         .map_err(unavailable)?;
+        let broken = channel.broken();
         let handle = open_channel(channel)?.ok_or_else(|| Error::NotAnswering {
             device: info.device(),
         })?;
         let mut device = Self {
             handle,
-            canceller,
+            canceller: canceller.clone(),
             capabilities: Capabilities::u2f(),
             out_of_step: false,
+            broken,
         };
         // SAFETY: the invariant.
         if unsafe { ffi::fido_dev_is_fido2(device.handle.as_ptr()) } {
@@ -158,6 +182,10 @@ impl Device {
         let result = check(send(self.handle.as_ptr()));
         if !matches!(result, Err(Error::Disconnected)) {
             return result;
+        }
+        // libfido2 has one code for no answer and for one that U2F does not know.
+        if !self.broken.get() {
+            return Err(Error::MalformedAnswer);
         }
         // FIDO_ERR_RX is a broken connection, a cancellation, or a time limit that has passed. libfido2 does not tell the
         // key, which would go on waiting for its touch.

@@ -13,6 +13,9 @@ use crate::Error;
 /// The largest message that every FIDO2 key takes, in bytes (CTAP 2.1 section 6.4, maxMsgSize).
 const MESSAGE_DEFAULT: usize = 1024;
 
+/// The longest key handle, in bytes (U2F raw message formats 1.2 section 5.1: its length is one byte).
+const U2F_KEY_HANDLE_MAX: usize = 255;
+
 /// What a key can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -27,6 +30,8 @@ pub struct Capabilities {
     pub always_uv: bool,
     /// Option `makeCredUvNotRqd`: a non-resident credential needs no user verification although a PIN is set.
     pub credential_without_uv: bool,
+    /// Extension credProtect: it may hold credentials that it shows to a verified user only (CTAP 2.1 section 12.1).
+    pub credential_protection: bool,
     /// How it can be attached: `usb`, `nfc`, `ble`, `internal` and so on; empty if it does not tell.
     pub transports: Vec<String>,
     /// The largest message it takes, in bytes.
@@ -46,10 +51,11 @@ impl Capabilities {
             uv_configured: false,
             always_uv: false,
             credential_without_uv: true,
+            credential_protection: false,
             transports: Vec::new(),
             message_max: MESSAGE_DEFAULT,
             credentials_max: 1,
-            credential_id_max: None,
+            credential_id_max: Some(U2F_KEY_HANDLE_MAX),
         }
     }
 }
@@ -84,6 +90,7 @@ impl Information {
             uv_configured: is_on("uv"),
             always_uv: is_on("alwaysUv"),
             credential_without_uv: is_on("makeCredUvNotRqd"),
+            credential_protection: self.extensions().iter().any(|name| name == "credProtect"),
             transports: self.transports(),
             message_max: told(message_max).unwrap_or(MESSAGE_DEFAULT),
             credentials_max: told(credentials_max).unwrap_or(1),
@@ -106,6 +113,15 @@ impl Information {
             .into_iter()
             .zip(values.into_iter().map(|value| value != 0))
             .collect()
+    }
+
+    fn extensions(&self) -> Vec<String> {
+        // SAFETY: the object is ours.
+        let count = unsafe { ffi::fido_cbor_info_extensions_len(self.0.as_ptr()) };
+        // SAFETY: as above.
+        let names = unsafe { ffi::fido_cbor_info_extensions_ptr(self.0.as_ptr()) };
+        // SAFETY: the invariant.
+        unsafe { copy_strings(names, count) }
     }
 
     fn transports(&self) -> Vec<String> {

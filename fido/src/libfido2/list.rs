@@ -6,6 +6,7 @@
 
 use std::{
     ffi::{CStr, OsStr},
+    io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -13,7 +14,7 @@ use std::{
 use libfido2_sys as ffi;
 
 use super::{code::check, handle::copy_string};
-use crate::{DeviceSpec, Error};
+use crate::{DeviceSpec, Error, watch::Identity};
 
 /// More keys than anybody attaches at once.
 const LIST_MAX: usize = 64;
@@ -61,6 +62,16 @@ impl DeviceInfo {
         match &self.place {
             Place::Hidraw(path) => path.display().to_string(),
             Place::Socket(path) => format!("unix:{}", path.display()),
+        }
+    }
+
+    /// The device file or socket as it is now.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be looked at.
+    pub fn identity(&self) -> io::Result<Identity> {
+        match &self.place {
+            Place::Hidraw(path) | Place::Socket(path) => Identity::of(path),
         }
     }
 

@@ -20,9 +20,10 @@ mod information;
 mod inherited;
 mod list;
 mod reports;
+mod touch;
 
 pub use assertion::{Assertion, AssertionRequest};
-pub use credential::{Attestation, CredentialRequest, Registration};
+pub use credential::{Algorithm, Attestation, CredentialRequest, Registration};
 pub use device::{Device, Verification};
 pub use information::Capabilities;
 pub use inherited::inherited_socket;

@@ -4,16 +4,14 @@ use std::{process::Command, time::Instant};
 
 use krb5_fido_protocol::{
     fido::factor::{RelyingParty, UserVerification},
-    helper::{Assert, Failure, Message},
-    secret::SecretBytes,
+    helper::{Assert, Failure},
 };
 
 use crate::support::{
     PATIENCE,
     helper_process::{Helper, PROGRAM, RP_ID, request},
     scripted_key::{
-        Answer, CLIENT_PIN, GET_ASSERTION, Information, ScriptedKey, assertion, holding, is_silent,
-        key_agreement, parse_assertion,
+        Answer, GET_ASSERTION, Information, ScriptedKey, assertion, holding, is_silent, parse_assertion,
     },
 };
 
@@ -201,92 +199,6 @@ fn does_without_verification_where_it_may() {
     }
 }
 
-/// A key with a PIN of which `retries` wrong ones are left, and which answers a PIN by this status.
-fn pin_key(options: &[(&'static str, bool)], retries: u8, status: u8) -> ScriptedKey {
-    let information = Information {
-        options: options.to_vec(),
-        ..Information::default()
-    };
-    let mut held = holding(ID, || Answer::Status(0x3c));
-    ScriptedKey::start(information, move |command, parameters| {
-        match (command, parameters) {
-            // {1: protocol, 2: getPINRetries}, {1: protocol, 2: getKeyAgreement}, and what comes with a PIN.
-            (CLIENT_PIN, [.., 0x02, 0x01]) => Answer::Cbor(vec![0xa1, 0x03, retries]),
-            (CLIENT_PIN, [.., 0x02, 0x02]) => Answer::Cbor(key_agreement()),
-            (CLIENT_PIN, _) => Answer::Status(status),
-            _ => held(command, parameters),
-        }
-    })
-}
-
-#[test]
-fn asks_for_the_pin_that_is_set() {
-    for uv in [UserVerification::Preferred, UserVerification::Required] {
-        let key = pin_key(&[("clientPin", true)], 8, 0x34);
-        let mut helper = Helper::asked(&request(&key.device(), &[ID], uv));
-        let wanted = helper.expect_pin_wanted();
-        assert_eq!((wanted.product.as_str(), wanted.retries), (PRODUCT, Some(8)));
-        helper.send_pin("1234");
-        helper.expect_touch();
-        assert_eq!(
-            helper.expect_failure(),
-            Failure::PinAuthBlocked { product: product() }
-        );
-    }
-}
-
-#[test]
-fn always_uv_asks_for_the_pin_though_discouraged() {
-    let key = pin_key(&[("clientPin", true), ("alwaysUv", true)], 8, 0x34);
-    let mut helper = Helper::asked(&touch_only(&key));
-    helper.expect_pin_wanted();
-    helper.send_pin("1234");
-    helper.expect_touch();
-    helper.expect_failure();
-}
-
-#[test]
-fn asks_for_the_pin_when_fingerprints_are_blocked() {
-    let key = pin_key(&[("clientPin", true), ("uv", true)], 3, 0x32);
-    let mut helper = Helper::asked(&request(&key.device(), &[ID], UserVerification::Required));
-    helper.expect_touch();
-    assert_eq!(helper.expect_pin_wanted().retries, Some(3));
-    helper.send_pin("1234");
-    helper.expect_touch();
-    assert_eq!(
-        helper.expect_failure(),
-        Failure::PinBlocked { product: product() }
-    );
-}
-
-#[test]
-fn a_blocked_pin_is_not_asked_for() {
-    let key = pin_key(&[("clientPin", true)], 0, 0x32);
-    let failure = fail(&request(&key.device(), &[ID], UserVerification::Required));
-    assert_eq!(failure, Failure::PinBlocked { product: product() });
-}
-
-#[test]
-fn a_pin_that_no_key_has_costs_no_try() {
-    let key = pin_key(&[("clientPin", true)], 5, 0x31);
-    let mut helper = Helper::asked(&request(&key.device(), &[ID], UserVerification::Required));
-    helper.expect_pin_wanted();
-    helper.send(&Message::Pin(SecretBytes::from(&b"12\x0034"[..])));
-    let retries = Some(5);
-    assert_eq!(
-        helper.expect_failure(),
-        Failure::PinInvalid {
-            product: product(),
-            retries
-        }
-    );
-    assert_eq!(
-        key.requests(CLIENT_PIN).len(),
-        1,
-        "nothing but the number of retries was asked"
-    );
-}
-
 #[test]
 fn required_verification_needs_a_key_that_can() {
     for options in [&[][..], &[("clientPin", false), ("uv", false)]] {
@@ -299,22 +211,6 @@ fn required_verification_needs_a_key_that_can() {
                 .all(|request| is_silent(request))
         );
     }
-}
-
-#[test]
-fn no_key() {
-    assert_eq!(
-        fail(&request("none", &[ID], UserVerification::Preferred)),
-        Failure::NoKey
-    );
-}
-
-#[test]
-fn wrong_key() {
-    let key = ScriptedKey::start(Information::default(), holding(b"another", || Answer::HangUp));
-    let mut request = touch_only(&key);
-    request.devices.insert(0, "unix:/nonexistent/key".to_owned());
-    assert_eq!(fail(&request), Failure::WrongKey { product: product() });
 }
 
 #[test]
@@ -345,29 +241,6 @@ fn no_time_at_all() {
     request.timeout_seconds = 0;
     assert_eq!(fail(&request), Failure::TimedOut);
     assert_eq!(key.connections(), 0);
-}
-
-#[test]
-fn device_unavailable() {
-    let Failure::DeviceUnavailable { device, reason } = fail(&request(
-        "unix:/nonexistent/key",
-        &[ID],
-        UserVerification::Preferred,
-    )) else {
-        panic!("another failure");
-    };
-    assert_eq!(device, "unix:/nonexistent/key");
-    assert!(reason.contains("No such file"), "{reason}");
-}
-
-#[test]
-fn u2f_only() {
-    let information = Information {
-        u2f_only: true,
-        ..Information::default()
-    };
-    let key = ScriptedKey::start(information, |_, _| Answer::HangUp);
-    assert_eq!(fail(&touch_only(&key)), Failure::U2fOnly { product: product() });
 }
 
 #[test]

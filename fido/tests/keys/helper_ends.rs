@@ -118,8 +118,8 @@ fn by_frames_that_are_none() {
     for garbage in [
         &b"\x00\x00\x00\x00"[..],
         b"\x00\x00\x00\x01\xff",
-        b"\x00\x00\x00\x08\xa3\x00\x02\x01\x04\x02\x61K",
-        b"\x00\x00\x00\x08\xa3\x00\x01\x01\x0a\x02\x61K",
+        b"\x00\x00\x00\x08\xa3\x00\x01\x01\x09\x02\x61K",
+        b"\x00\x00\x00\x08\xa3\x00\x02\x01\x0b\x02\x61K",
         b"GET / HTTP/1.0\r\n\r\n",
         &oversize,
     ] {
@@ -132,7 +132,7 @@ fn by_frames_that_are_none() {
 #[test]
 fn by_a_first_message_that_asks_nothing() {
     for message in [
-        Message::TouchNow("key".to_owned()),
+        Message::TouchNow(vec!["key".to_owned()]),
         Message::Failed(Failure::NoKey),
         Message::Pin(b"1234"[..].into()),
         Message::Attached(true),
@@ -148,7 +148,7 @@ fn by_a_first_message_that_asks_nothing() {
 fn by_an_answer_that_is_no_pin() {
     let key = pin_key();
     let mut helper = helper_wanting_pin(&key);
-    helper.send(&Message::TouchNow("key".to_owned()));
+    helper.send(&Message::TouchNow(vec!["key".to_owned()]));
     assert_eq!(helper.expect_failure(), Failure::Internal);
 }
 

@@ -7,9 +7,15 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod discovery;
 mod helper;
 mod helper_ends;
 mod helper_probe;
+mod kinds;
+mod pins;
+mod several;
 mod software_key;
 mod support;
+mod u2f;
+mod waiting;
 mod wrapper;

@@ -1,96 +1,19 @@
 //! The library and krb5-fido-helper against the software key: everything that is signed is verified.
 
-use krb5_fido_keys::{
-    Assertion, AssertionRequest, Attestation, CredentialRequest, Device, Error, Pin, Registration,
-    Verification,
-};
+use krb5_fido_keys::{Attestation, CredentialRequest, Error, Verification};
 use krb5_fido_protocol::{fido::factor::UserVerification, helper::Failure};
-use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier};
 use sha2::{Digest, Sha256};
 
 use crate::support::{
     PATIENCE,
     helper_process::{Helper, RP_ID, request},
     open,
+    registered::{
+        HASH, PIN, USER_PRESENT, USER_VERIFIED, assert_with, pin, register, registration_request,
+        requested_hash, verify,
+    },
     software_key::SoftwareKey,
 };
-
-const HASH: [u8; 32] = [9; 32];
-const PIN: &str = "correct horse";
-const USER_PRESENT: u8 = 0x01;
-const USER_VERIFIED: u8 = 0x04;
-
-fn pin(text: &str) -> Pin {
-    Pin::new(text.as_bytes()).unwrap()
-}
-
-fn registration_request<'a>() -> CredentialRequest<'a> {
-    CredentialRequest {
-        rp_id: RP_ID,
-        rp_name: "KRBTEST.COM",
-        user_id: b"alice",
-        user_name: "alice@KRBTEST.COM",
-        user_display_name: "Alice",
-        client_data_hash: &HASH,
-        exclude: &[],
-        resident: false,
-        verification: Verification::None,
-        timeout: PATIENCE,
-    }
-}
-
-fn register(device: &mut Device) -> Registration {
-    device.make_credential(&registration_request()).unwrap()
-}
-
-fn assert_with(device: &mut Device, id: &[u8], verification: Verification<'_>) -> Result<Assertion, Error> {
-    device.get_assertion(&AssertionRequest {
-        rp_id: RP_ID,
-        client_data_hash: &HASH,
-        credential_id: id,
-        verification,
-        timeout: PATIENCE,
-    })
-}
-
-/// The public key in the attested credential data (WebAuthn section 6.5.1).
-fn public_key(registration: &Registration) -> VerifyingKey {
-    let key = &registration.authenticator_data[37 + 16 + 2 + registration.credential_id.len()..];
-    let mut decoder = minicbor::Decoder::new(key);
-    let mut point = vec![4];
-    for _ in 0..decoder.map().unwrap().unwrap() {
-        match decoder.i8().unwrap() {
-            -2 | -3 => point.extend_from_slice(decoder.bytes().unwrap()),
-            _ => decoder.skip().unwrap(),
-        }
-    }
-    VerifyingKey::from_sec1_bytes(&point).unwrap()
-}
-
-/// Verifies the signature, the relying party and the flags.
-fn verify(registration: &Registration, data: &[u8], signature: &[u8], hash: &[u8; 32], flags: u8) {
-    assert_eq!(data[..32], Sha256::digest(RP_ID)[..]);
-    assert_eq!(data[32] & (USER_PRESENT | USER_VERIFIED), flags);
-    let signature = Signature::from_der(signature).unwrap();
-    public_key(registration)
-        .verify(&[data, hash].concat(), &signature)
-        .unwrap();
-}
-
-/// clientDataHash of what [`request`] asks for, spelt out.
-fn requested_hash() -> [u8; 32] {
-    let data = [
-        &b"\x30\x81\xaa\xa0\x18\x0c\x16krb5-fido assertion v1\xa1\x13\x04\x11alice@KRBTEST.COM"[..],
-        b"\xa2\x0d\x0c\x0bkrbtest.com\xa3\x22\x04\x20",
-        &[1; 32],
-        b"\xa4\x22\x04\x20",
-        &[2; 32],
-        b"\xa5\x22\x04\x20",
-        &[3; 32],
-    ]
-    .concat();
-    Sha256::digest(data).into()
-}
 
 #[test]
 fn registers_and_attests() {
@@ -117,7 +40,7 @@ fn asserts_with_what_it_registered() {
     let registration = register(&mut device);
     let id = registration.credential_id.as_slice();
     let found = device
-        .find_credential(RP_ID, &[b"another", id], PATIENCE)
+        .find_credential(RP_ID, &[b"another", id], Verification::None, PATIENCE)
         .unwrap();
     assert_eq!(found.as_deref(), Some(id));
     let signed = assert_with(&mut device, id, Verification::None).unwrap();
@@ -175,7 +98,12 @@ fn another_key_holds_nothing() {
     let registration = register(&mut open(&key.device()));
     let id = registration.credential_id.as_slice();
     let mut device = open(&other.device());
-    assert_eq!(device.find_credential(RP_ID, &[id], PATIENCE).unwrap(), None);
+    assert_eq!(
+        device
+            .find_credential(RP_ID, &[id], Verification::None, PATIENCE)
+            .unwrap(),
+        None
+    );
     assert!(matches!(
         assert_with(&mut device, id, Verification::None),
         Err(Error::NoCredentials)
@@ -189,7 +117,9 @@ fn another_relying_party_has_nothing() {
     let registration = register(&mut device);
     let ids = [registration.credential_id.as_slice()];
     assert_eq!(
-        device.find_credential("example.com", &ids, PATIENCE).unwrap(),
+        device
+            .find_credential("example.com", &ids, Verification::None, PATIENCE)
+            .unwrap(),
         None
     );
 }
@@ -318,36 +248,10 @@ fn helper_asks_for_the_pin_and_uses_it() {
 }
 
 #[test]
-fn helper_reports_a_wrong_pin_with_what_is_left() {
-    let key = SoftwareKey::touched();
-    let mut device = open(&key.device());
-    let registration = register(&mut device);
-    device.set_pin(&pin(PIN), None).unwrap();
-    drop(device);
-    let asked = request(
-        &key.device(),
-        &[&registration.credential_id],
-        UserVerification::Required,
-    );
-    let mut helper = Helper::asked(&asked);
-    let full = helper.expect_pin_wanted().retries.unwrap();
-    helper.send_pin("wrong");
-    helper.expect_touch();
-    let Failure::PinInvalid { retries, .. } = helper.expect_failure() else {
-        panic!("another failure");
-    };
-    assert_eq!(retries, Some(full - 1));
-}
-
-#[test]
 fn helper_reports_what_the_user_did() {
     let key = SoftwareKey::touched();
-    let other = SoftwareKey::touched();
     let registration = register(&mut open(&key.device()));
     let ids = [registration.credential_id.as_slice()];
-    let wrong =
-        Helper::asked(&request(&other.device(), &ids, UserVerification::Discouraged)).expect_failure();
-    assert!(matches!(wrong, Failure::WrongKey { .. }));
     let key = key.restart("deny");
     let mut helper = Helper::asked(&request(&key.device(), &ids, UserVerification::Discouraged));
     helper.expect_touch();

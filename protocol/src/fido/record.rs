@@ -12,7 +12,6 @@ use super::{
     authenticator_data::Aaguid,
     cose::{Algorithm, PublicKey},
     factor::UserVerification,
-    label::Label,
 };
 use crate::{
     Error,
@@ -326,21 +325,6 @@ fn count_written_members(json: &str) -> usize {
         }
     }
     count
-}
-
-/// Checks every record of a credential: one of them may disable it, or be the strictest.
-///
-/// # Errors
-/// Those of [`CredentialRecord::check_usable`].
-pub(super) fn check_all_usable(
-    credentials: &[(Label, CredentialRecord)],
-    id: &[u8],
-    required: &Requirements<'_>,
-) -> Result<UserVerification, Error> {
-    let records = credentials.iter().filter(|(_, record)| record.id() == id);
-    records
-        .map(|(_, record)| record.check_usable(required))
-        .try_fold(required.uv, |strictest, uv| Ok(strictest.max(uv?)))
 }
 
 #[cfg(test)]

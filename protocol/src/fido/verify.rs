@@ -12,7 +12,7 @@ use super::{
     cose::{Algorithm, Parameters, PublicKey},
     factor::{FidoAssertion, UserVerification},
     label::Label,
-    record::{CredentialRecord, Requirements, check_all_usable},
+    record::{CredentialRecord, Requirements},
 };
 use crate::{Error, VerifiedFactor, registry::FIDO_NONCE_LEN};
 
@@ -79,6 +79,21 @@ pub fn verify_assertion(
         counter: data.counter,
         flags: data.flags,
     })
+}
+
+/// Checks every record of a credential: one of them may disable it, or be the strictest.
+///
+/// # Errors
+/// Those of [`CredentialRecord::check_usable`].
+fn check_all_usable(
+    credentials: &[(Label, CredentialRecord)],
+    id: &[u8],
+    required: &Requirements<'_>,
+) -> Result<UserVerification, Error> {
+    let records = credentials.iter().filter(|(_, record)| record.id() == id);
+    records
+        .map(|(_, record)| record.check_usable(required))
+        .try_fold(required.uv, |strictest, uv| Ok(strictest.max(uv?)))
 }
 
 /// The checks on what the key signed, with the client data hash at hand.

@@ -4,7 +4,7 @@ use core::{convert::Infallible, num::TryFromIntError};
 
 use minicbor::{Decoder, Encoder};
 
-use super::{Assert, BODY_MAX, Failure, Message, PIN_MAX, PinWanted, VERSION};
+use super::{Assert, BODY_MAX, Failure, Message, PIN_MAX, PinReason, PinWanted, VERSION};
 use crate::{
     Error,
     fido::factor::{CredentialRef, FidoAssertion, RelyingParty, UserVerification},
@@ -21,6 +21,7 @@ const TYPE_FAILED: u8 = 6;
 const TYPE_PROBE: u8 = 7;
 const TYPE_ATTACHED: u8 = 8;
 const TYPE_SKIPPED: u8 = 9;
+const TYPE_WAITING: u8 = 10;
 
 /// Enough for a frame with a PIN, which must not leave copies behind when a buffer grows.
 const FIRST_CAPACITY: usize = 512;
@@ -81,8 +82,9 @@ fn decode_body(body: &[u8]) -> Result<Message, Refused> {
         TYPE_PIN_WANTED => Message::PinWanted(PinWanted {
             product: text(fields.next()?)?,
             retries: fields.next()?.decode()?,
+            reason: PinReason::from_number(fields.next()?.u8()?).ok_or(Error::MalformedFrame)?,
         }),
-        TYPE_TOUCH_NOW => Message::TouchNow(text(fields.next()?)?),
+        TYPE_TOUCH_NOW => Message::TouchNow(nonempty(list(fields.next()?, text)?)?),
         TYPE_ASSERTION => Message::Assertion(FidoAssertion {
             credential_id: credential_id(fields.next()?)?,
             authenticator_data: fields.next()?.bytes()?.to_vec(),
@@ -92,6 +94,7 @@ fn decode_body(body: &[u8]) -> Result<Message, Refused> {
         TYPE_PROBE => Message::Probe(list(fields.next()?, text)?),
         TYPE_ATTACHED => Message::Attached(fields.next()?.bool()?),
         TYPE_SKIPPED => Message::Skipped(text(fields.next()?)?),
+        TYPE_WAITING => Message::Waiting(decode_failure(&mut fields)?),
         _ => return Err(Error::UnknownMessage.into()),
     };
     fields.close()?;
@@ -288,13 +291,14 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
     let (kind, fields) = match message {
         Message::Assert(_) => (TYPE_ASSERT, 10),
         Message::Pin(_) => (TYPE_PIN, 1),
-        Message::PinWanted(_) => (TYPE_PIN_WANTED, 2),
+        Message::PinWanted(_) => (TYPE_PIN_WANTED, 3),
         Message::TouchNow(_) => (TYPE_TOUCH_NOW, 1),
         Message::Assertion(_) => (TYPE_ASSERTION, 3),
         Message::Failed(_) => (TYPE_FAILED, 2),
         Message::Probe(_) => (TYPE_PROBE, 1),
         Message::Attached(_) => (TYPE_ATTACHED, 1),
         Message::Skipped(_) => (TYPE_SKIPPED, 1),
+        Message::Waiting(_) => (TYPE_WAITING, 2),
     };
     encoder.map(2 + fields)?;
     let mut entries = Entries { encoder, key: 0 };
@@ -308,8 +312,9 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
         Message::PinWanted(wanted) => {
             entries.next()?.str(&wanted.product)?;
             entries.next()?.encode(wanted.retries)?;
+            entries.next()?.u8(wanted.reason.number())?;
         }
-        Message::TouchNow(text) | Message::Skipped(text) => {
+        Message::Skipped(text) => {
             entries.next()?.str(text)?;
         }
         Message::Assertion(assertion) => {
@@ -317,9 +322,9 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
             entries.next()?.bytes(&assertion.authenticator_data)?;
             entries.next()?.bytes(&assertion.signature)?;
         }
-        Message::Failed(failure) => encode_failure(failure, &mut entries)?,
-        Message::Probe(devices) => {
-            entries.next()?.encode(devices)?;
+        Message::Failed(failure) | Message::Waiting(failure) => encode_failure(failure, &mut entries)?,
+        Message::Probe(texts) | Message::TouchNow(texts) => {
+            entries.next()?.encode(texts)?;
         }
         Message::Attached(attached) => {
             entries.next()?.bool(*attached)?;

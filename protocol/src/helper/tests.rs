@@ -127,8 +127,8 @@ fn probes_and_their_answers_survive() {
         assert_round_trip(&answer);
         assert!(matches!(message(&body(&answer)), Ok(Message::Attached(decoded)) if decoded == attached));
     }
-    assert_eq!(body(&Message::Attached(true)), b"\xa3\x00\x01\x01\x08\x02\xf5");
-    assert_eq!(body(&Message::Probe(Vec::new())), b"\xa3\x00\x01\x01\x07\x02\x80");
+    assert_eq!(body(&Message::Attached(true)), b"\xa3\x00\x02\x01\x08\x02\xf5");
+    assert_eq!(body(&Message::Probe(Vec::new())), b"\xa3\x00\x02\x01\x07\x02\x80");
 }
 
 #[test]
@@ -143,18 +143,21 @@ fn skipped_parties_survive() {
 #[test]
 fn refuses_other_forms_of_probes_and_their_answers() {
     for frame in [
-        &b"\xa2\x00\x01\x01\x07"[..],
-        b"\xa3\x00\x01\x01\x07\x02\xf6",
-        b"\xa3\x00\x01\x01\x07\x02\x64auto",
-        b"\xa3\x00\x01\x01\x07\x02\x81\x01",
-        b"\xa3\x00\x01\x01\x07\x02\x9f\xff",
-        b"\xa3\x00\x01\x01\x07\x02\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
-        b"\xa2\x00\x01\x01\x08",
-        b"\xa3\x00\x01\x01\x08\x02\x01",
-        b"\xa3\x00\x01\x01\x08\x02\xf6",
-        b"\xa4\x00\x01\x01\x08\x02\xf5\x03\xf5",
-        b"\xa3\x00\x01\x01\x09\x02\x41K",
-        b"\xa3\x00\x01\x01\x09\x02\xf6",
+        &b"\xa2\x00\x02\x01\x07"[..],
+        b"\xa3\x00\x02\x01\x07\x02\xf6",
+        b"\xa3\x00\x02\x01\x07\x02\x64auto",
+        b"\xa3\x00\x02\x01\x07\x02\x81\x01",
+        b"\xa3\x00\x02\x01\x07\x02\x9f\xff",
+        b"\xa3\x00\x02\x01\x07\x02\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\xa2\x00\x02\x01\x08",
+        b"\xa3\x00\x02\x01\x08\x02\x01",
+        b"\xa3\x00\x02\x01\x08\x02\xf6",
+        b"\xa4\x00\x02\x01\x08\x02\xf5\x03\xf5",
+        b"\xa3\x00\x02\x01\x09\x02\x41K",
+        b"\xa3\x00\x02\x01\x09\x02\xf6",
+        b"\xa3\x00\x02\x01\x04\x02\x80",
+        b"\xa3\x00\x02\x01\x04\x02\x61K",
+        b"\xa3\x00\x02\x01\x0a\x02\x00",
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame), "{frame:02x?}");
     }
@@ -162,18 +165,40 @@ fn refuses_other_forms_of_probes_and_their_answers() {
 
 #[test]
 fn messages_of_the_helper_survive() {
-    for retries in [None, Some(0), Some(8)] {
-        assert_round_trip(&Message::PinWanted(PinWanted {
-            product: "Key".to_owned(),
-            retries,
-        }));
-    }
-    assert_round_trip(&Message::TouchNow("Key".to_owned()));
+    assert_round_trip(&Message::TouchNow(vec!["Key".to_owned()]));
+    assert_round_trip(&Message::TouchNow(vec!["Key".to_owned(), String::new()]));
     assert_round_trip(&Message::Assertion(FidoAssertion {
         credential_id: vec![1; 64],
         authenticator_data: vec![2; 37],
         signature: vec![3; 70],
     }));
+}
+
+#[test]
+fn every_question_for_a_pin_survives() {
+    let reasons = [
+        PinReason::Demanded,
+        PinReason::WrongPin,
+        PinReason::NotRecognized,
+        PinReason::Hidden,
+    ];
+    for reason in reasons {
+        for retries in [None, Some(0), Some(8)] {
+            let product = "Key".to_owned();
+            let wanted = PinWanted {
+                product,
+                retries,
+                reason,
+            };
+            assert_round_trip(&Message::PinWanted(wanted.clone()));
+            let encoded = body(&Message::PinWanted(wanted.clone()));
+            assert!(matches!(message(&encoded), Ok(Message::PinWanted(decoded)) if decoded == wanted));
+        }
+    }
+    let frame = |reason| [&b"\xa5\x00\x02\x01\x03\x02\x61K\x03\x08\x04"[..], &[reason]].concat();
+    assert!(message(&frame(3)).is_ok());
+    assert_eq!(message(&frame(4)).err(), Some(Error::MalformedFrame));
+    assert_eq!(message(&frame(0xf6)).err(), Some(Error::MalformedFrame));
 }
 
 #[test]
@@ -184,27 +209,36 @@ fn every_failure_survives() {
             panic!("another message");
         };
         assert_eq!(decoded, failure);
+        assert_round_trip(&Message::Waiting(failure.clone()));
+        let Ok(Message::Waiting(decoded)) = message(&body(&Message::Waiting(failure.clone()))) else {
+            panic!("another message");
+        };
+        assert_eq!(decoded, failure);
     }
 }
 
 #[test]
 fn layout_of_a_frame_is_fixed() {
-    let frame = encode(&Message::TouchNow("K".to_owned())).unwrap();
-    assert_eq!(frame.expose(), b"\x00\x00\x00\x08\xa3\x00\x01\x01\x04\x02\x61K");
+    let frame = encode(&Message::Skipped("K".to_owned())).unwrap();
+    assert_eq!(frame.expose(), b"\x00\x00\x00\x08\xa3\x00\x02\x01\x09\x02\x61K");
+    assert_eq!(
+        body(&Message::TouchNow(vec!["K".to_owned()])),
+        b"\xa3\x00\x02\x01\x04\x02\x81\x61K"
+    );
 }
 
 #[test]
 fn refuses_other_versions() {
-    for version in [0, 2, 23] {
-        let frame = [0xa3, 0x00, version, 0x01, 0x04, 0x02, 0x61, b'K'];
+    for version in [0, 1, 3, 23] {
+        let frame = [0xa3, 0x00, version, 0x01, 0x09, 0x02, 0x61, b'K'];
         assert_eq!(message(&frame).err(), Some(Error::UnknownFrameVersion));
     }
 }
 
 #[test]
 fn refuses_unknown_messages() {
-    for kind in [0, 10, 23] {
-        let frame = [0xa3, 0x00, 0x01, 0x01, kind, 0x02, 0x61, b'K'];
+    for kind in [0, 11, 23] {
+        let frame = [0xa3, 0x00, 0x02, 0x01, kind, 0x02, 0x61, b'K'];
         assert_eq!(message(&frame).err(), Some(Error::UnknownMessage));
     }
 }
@@ -212,9 +246,9 @@ fn refuses_unknown_messages() {
 #[test]
 fn refuses_keys_out_of_order() {
     for frame in [
-        &b"\xa3\x01\x01\x00\x04\x02\x61K"[..],
-        &b"\xa3\x00\x01\x01\x04\x03\x61K"[..],
-        &b"\xa3\x00\x01\x00\x04\x02\x61K"[..],
+        &b"\xa3\x01\x02\x00\x09\x02\x61K"[..],
+        &b"\xa3\x00\x02\x01\x09\x03\x61K"[..],
+        &b"\xa3\x00\x02\x00\x09\x02\x61K"[..],
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
     }
@@ -223,9 +257,9 @@ fn refuses_keys_out_of_order() {
 #[test]
 fn refuses_missing_and_surplus_entries() {
     for frame in [
-        &b"\xa2\x00\x01\x01\x04"[..],
-        &b"\xa4\x00\x01\x01\x04\x02\x61K\x03\x01"[..],
-        &b"\xa2\x00\x01\x01\x04\x02\x61K"[..],
+        &b"\xa2\x00\x02\x01\x09"[..],
+        &b"\xa4\x00\x02\x01\x09\x02\x61K\x03\x01"[..],
+        &b"\xa2\x00\x02\x01\x09\x02\x61K"[..],
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
     }
@@ -234,11 +268,11 @@ fn refuses_missing_and_surplus_entries() {
 #[test]
 fn refuses_indefinite_lengths() {
     assert_eq!(
-        message(b"\xbf\x00\x01\x01\x04\x02\x61K\xff").err(),
+        message(b"\xbf\x00\x02\x01\x09\x02\x61K\xff").err(),
         Some(Error::MalformedFrame)
     );
     assert_eq!(
-        message(b"\xa3\x00\x01\x01\x04\x02\x7f\x61K\xff").err(),
+        message(b"\xa3\x00\x02\x01\x09\x02\x7f\x61K\xff").err(),
         Some(Error::MalformedFrame)
     );
 }
@@ -247,10 +281,10 @@ fn refuses_indefinite_lengths() {
 fn refuses_values_of_other_types() {
     for frame in [
         &b"\x80"[..],
-        &b"\xa3\x00\x61\x31\x01\x04\x02\x61K"[..],
-        &b"\xa3\x00\x01\x01\x04\x02\x41K"[..],
-        &b"\xa3\x00\x01\x01\x04\x02\xf6"[..],
-        &b"\xa3\x00\x01\x01\x04\x02\x61\xff"[..],
+        &b"\xa3\x00\x61\x32\x01\x09\x02\x61K"[..],
+        &b"\xa3\x00\x02\x01\x09\x02\x41K"[..],
+        &b"\xa3\x00\x02\x01\x09\x02\xf6"[..],
+        &b"\xa3\x00\x02\x01\x09\x02\x61\xff"[..],
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
     }
@@ -266,7 +300,7 @@ fn refuses_oversize() {
     assert_eq!(decode_length([0, 2, 0, 1]), Err(Error::MessageTooLong));
     assert_eq!(decode_length([0xff; 4]), Err(Error::MessageTooLong));
     assert_eq!(message(&vec![0; BODY_MAX + 1]).err(), Some(Error::MessageTooLong));
-    let huge = Message::TouchNow("K".repeat(BODY_MAX));
+    let huge = Message::Skipped("K".repeat(BODY_MAX));
     assert_eq!(encode(&huge).err(), Some(Error::MessageTooLong));
 }
 
@@ -328,12 +362,12 @@ fn refuses_impossible_pins() {
         );
     }
     for frame in [
-        &b"\xa3\x00\x01\x01\x02\x02\x40"[..],
-        &b"\xa3\x00\x01\x01\x02\x02\x42\xff\xff"[..],
+        &b"\xa3\x00\x02\x01\x02\x02\x40"[..],
+        &b"\xa3\x00\x02\x01\x02\x02\x42\xff\xff"[..],
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
     }
-    let mut long = b"\xa3\x00\x01\x01\x02\x02\x58\x40".to_vec();
+    let mut long = b"\xa3\x00\x02\x01\x02\x02\x58\x40".to_vec();
     long.extend_from_slice(&[b'1'; PIN_MAX + 1]);
     assert_eq!(message(&long).err(), Some(Error::MalformedFrame));
 }
@@ -341,9 +375,9 @@ fn refuses_impossible_pins() {
 #[test]
 fn refuses_unknown_causes_and_wrong_numbers_of_fields() {
     for frame in [
-        &b"\xa4\x00\x01\x01\x06\x02\x0f\x03\x80"[..],
-        &b"\xa4\x00\x01\x01\x06\x02\x00\x03\x81\x61K"[..],
-        &b"\xa4\x00\x01\x01\x06\x02\x01\x03\x80"[..],
+        &b"\xa4\x00\x02\x01\x06\x02\x0f\x03\x80"[..],
+        &b"\xa4\x00\x02\x01\x06\x02\x00\x03\x81\x61K"[..],
+        &b"\xa4\x00\x02\x01\x06\x02\x01\x03\x80"[..],
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
     }

@@ -10,7 +10,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::client::Client;
+use crate::{
+    client::{CANCEL, CBOR, Client, KEEPALIVE, SELECTION},
+    touch::{KEEPALIVE_CANCEL, UP_NEEDED},
+};
 
 /// A throwaway place for a key and its socket.
 pub(crate) struct Place {
@@ -187,6 +190,20 @@ fn a_key_that_declines_touches_says_so() {
 }
 
 #[test]
+fn a_key_that_nobody_touches_says_so_and_waits() {
+    let place = Place::new();
+    let program = place.start("never");
+    let mut client = place.connect();
+    client.send(CBOR, &[SELECTION]);
+    assert_eq!(client.receive(), (KEEPALIVE, vec![UP_NEEDED]));
+    assert_eq!(client.receive(), (KEEPALIVE, vec![UP_NEEDED]));
+    client.send(CANCEL, &[]);
+    assert_eq!(client.answer(), (KEEPALIVE_CANCEL, vec![]));
+    let said = program.stop();
+    assert!(said.contains("nobody touches this key"), "{said}");
+}
+
+#[test]
 fn a_new_key_is_announced_once() {
     let place = Place::new();
     let line = format!("softkey: made a new, empty key in {}\n", place.state().display());
@@ -227,7 +244,10 @@ fn another_presence_is_refused_with_the_possible_ones() {
     ];
     let (status, _, error) = softkey(&arguments);
     assert_eq!(status.code(), Some(2));
-    assert!(error.contains("[possible values: ask, auto, deny]"), "{error}");
+    assert!(
+        error.contains("[possible values: ask, auto, deny, never]"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -3,16 +3,22 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "../../../fido/src/helper/attached.rs"]
+mod attached;
+#[path = "../../../fido/src/helper/deadline.rs"]
+mod deadline;
 #[path = "../../../fido/src/helper/failure.rs"]
 mod failure;
-#[path = "../../../fido/src/helper/key.rs"]
-mod key;
+#[path = "../../../fido/src/helper/key_thread.rs"]
+mod key_thread;
 #[path = "../../../fido/src/helper/link.rs"]
 mod link;
 #[path = "../../../fido/src/helper/login.rs"]
 mod login;
 #[path = "../../../fido/src/helper/party.rs"]
 mod party;
+#[path = "../../../fido/src/helper/plan.rs"]
+mod plan;
 #[path = "../../../fido/src/helper/serve.rs"]
 mod serve;
 

@@ -47,9 +47,12 @@ fn no_key_is_attached_by_krb5_conf() {
 fn configured_key_is_not_there() {
     let Enrolled { realm, key: _key } = enrolled();
     let device = format!("unix:{}", realm.dir().join("nobody.sock").display());
-    let login = alice(&realm, &["-X", &format!("fido_device={device}")]);
+    let device_option = format!("fido_device={device}");
+    let login = alice(&realm, &["-X", &device_option, "-X", "fido_timeout=1s"]);
     let message = format!("Could not open the security key {device}: No such file or directory (os error 2)");
-    assert_given_up(&realm, &realm.kdc_log(), &login, &message, PROMPT);
+    let waiting = "Waiting for a key registered for alice@KRBTEST.COM to log in to KRBTEST.COM.";
+    let shown = format!("{PROMPT}{message}. {waiting}\n");
+    assert_given_up(&realm, &realm.kdc_log(), &login, &message, &shown);
 }
 
 #[test]
@@ -59,9 +62,11 @@ fn key_of_somebody_else() {
     add_user(&realm, "bob");
     enrol(&realm, "bob", &other, "red");
     let before = memory(&other);
-    let login = alice(&realm, &["-X", &format!("fido_device={}", other.device())]);
+    let device = format!("fido_device={}", other.device());
+    let login = alice(&realm, &["-X", &device, "-X", "fido_timeout=1s"]);
     let message = "software key is not a security key registered for alice@KRBTEST.COM";
-    assert_given_up(&realm, &realm.kdc_log(), &login, message, PROMPT);
+    let shown = format!("{PROMPT}{message}: plug in the right one to log in to KRBTEST.COM.\n");
+    assert_given_up(&realm, &realm.kdc_log(), &login, message, &shown);
     assert_eq!(memory(&other), before);
 }
 

@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     os::{fd::OwnedFd, unix::net::UnixStream},
+    path::Path,
     process::{Child, Command, Output, Stdio},
 };
 
@@ -29,11 +30,22 @@ pub(crate) struct Helper {
 
 impl Helper {
     pub(crate) fn start() -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", MOVE_SOCKET, PROGRAM]).env_clear();
+        Self::spawn(shell)
+    }
+
+    /// Started by another program, which is given the socket as its standard input, and a directory for its own files.
+    pub(crate) fn run_by(program: &str, arguments: &[String], directory: &Path) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments).env("TMPDIR", directory);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let (socket, theirs) = UnixStream::pair().unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        let child = Command::new("sh")
-            .args(["-c", MOVE_SOCKET, PROGRAM])
-            .env_clear()
+        let child = command
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -79,8 +91,34 @@ impl Helper {
 
     pub(crate) fn expect_touch(&mut self) -> String {
         match self.receive() {
-            Message::TouchNow(product) => product,
+            Message::TouchNow(products) if products.len() == 1 => products.concat(),
             other => panic!("no touch: {}", describe(&other)),
+        }
+    }
+
+    /// Several keys wait for the touch.
+    pub(crate) fn expect_touch_of(&mut self, count: usize) {
+        match self.receive() {
+            Message::TouchNow(products) if products.len() == count => {}
+            other => panic!("no touch of {count} keys: {}", describe(&other)),
+        }
+    }
+
+    pub(crate) fn expect_waiting(&mut self) -> Failure {
+        match self.receive() {
+            Message::Waiting(cause) => cause,
+            other => panic!("does not wait: {}", describe(&other)),
+        }
+    }
+
+    /// The failure after whatever it waits for.
+    pub(crate) fn expect_last(mut self) -> Failure {
+        loop {
+            match self.receive() {
+                Message::Waiting(_) => {}
+                Message::Failed(failure) => return failure,
+                other => panic!("no failure: {}", describe(&other)),
+            }
         }
     }
 
@@ -194,11 +232,12 @@ fn describe(message: &Message) -> String {
         Message::Assert(_) => "assert".to_owned(),
         Message::Pin(_) => "PIN".to_owned(),
         Message::PinWanted(wanted) => format!("{wanted:?}"),
-        Message::TouchNow(product) => format!("touch {product}"),
+        Message::TouchNow(products) => format!("touch {products:?}"),
         Message::Assertion(assertion) => format!("{assertion:?}"),
         Message::Failed(failure) => format!("{failure:?}"),
         Message::Probe(devices) => format!("probe {devices:?}"),
         Message::Attached(attached) => format!("attached {attached}"),
         Message::Skipped(rp_id) => format!("skipped {rp_id:?}"),
+        Message::Waiting(cause) => format!("waiting: {cause:?}"),
     }
 }

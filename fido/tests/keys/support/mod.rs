@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod helper_process;
+pub(crate) mod registered;
 pub(crate) mod scripted_key;
 pub(crate) mod software_key;
 

@@ -42,6 +42,8 @@ pub(crate) struct Information {
     pub(crate) u2f_only: bool,
     pub(crate) options: Vec<(&'static str, bool)>,
     pub(crate) credentials_max: Option<u64>,
+    /// How many connections it drops before it serves one.
+    pub(crate) dropped: usize,
 }
 
 /// What the key has seen.
@@ -70,7 +72,14 @@ impl ScriptedKey {
         let mut script = script;
         thread::spawn(move || {
             for stream in listener.incoming() {
-                shared.lock().unwrap().connections += 1;
+                let connections = {
+                    let mut seen = shared.lock().unwrap();
+                    seen.connections += 1;
+                    seen.connections
+                };
+                if connections <= information.dropped {
+                    continue;
+                }
                 let mut connection = Connection {
                     stream: stream.unwrap(),
                     information: information.clone(),

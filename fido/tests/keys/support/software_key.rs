@@ -14,56 +14,82 @@ use tempfile::TempDir;
 const PROGRAM_VARIABLE: &str = "KRB5_FIDO_SOFTKEY";
 
 pub(crate) struct SoftwareKey {
-    child: Child,
+    child: Option<Child>,
     directory: TempDir,
 }
 
 impl SoftwareKey {
     /// A fresh key that touches itself.
     pub(crate) fn touched() -> Self {
-        Self::start(tempfile::tempdir().unwrap(), "auto")
+        Self::with(&["auto"])
     }
 
-    fn start(directory: TempDir, presence: &str) -> Self {
+    /// A fresh key that speaks U2F alone and touches itself.
+    pub(crate) fn u2f() -> Self {
+        Self::with(&["auto", "--u2f-only"])
+    }
+
+    fn with(presence: &[&str]) -> Self {
+        let mut key = Self {
+            child: None,
+            directory: tempfile::tempdir().unwrap(),
+        };
+        key.plug_in(presence);
+        key
+    }
+
+    /// Starts it, with this answer to every touch and whatever other options.
+    pub(crate) fn plug_in(&mut self, presence: &[&str]) {
+        let path = |name| self.directory.path().join(name);
         let mut child = Command::new(program())
-            .args(["run", "--presence", presence, "--dir"])
-            .arg(directory.path().join("store"))
+            .arg("run")
+            .arg("--dir")
+            .arg(path("store"))
             .arg("--socket")
-            .arg(directory.path().join("socket"))
+            .arg(path("socket"))
+            .arg("--presence")
+            .args(presence)
             .stdout(Stdio::piped())
-            .stderr(File::create(directory.path().join("log")).unwrap())
+            .stderr(File::create(path("log")).unwrap())
             .spawn()
             .unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
-        let log = fs::read_to_string(directory.path().join("log")).unwrap();
+        let log = fs::read_to_string(path("log")).unwrap();
         assert!(line.starts_with("softkey: ready on "), "{line:?}\n{log}");
-        Self { child, directory }
+        self.child = Some(child);
     }
 
     /// The same key, from now on with this answer to every touch.
     pub(crate) fn restart(mut self, presence: &str) -> Self {
-        self.stop();
-        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
-        Self::start(directory, presence)
+        self.unplug();
+        self.plug_in(&[presence]);
+        self
     }
 
     /// The value of `fido_device` that means this key.
     pub(crate) fn device(&self) -> String {
-        format!("unix:{}", self.directory.path().join("socket").display())
+        format!("unix:{}", self.socket().display())
     }
 
-    fn stop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
+    }
+
+    pub(crate) fn unplug(&mut self) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let pid = rustix::process::Pid::from_child(&child);
         let _already_gone = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let _status = self.child.wait();
+        let _status = child.wait();
     }
 }
 
 impl Drop for SoftwareKey {
     fn drop(&mut self) {
-        self.stop();
+        self.unplug();
     }
 }
 

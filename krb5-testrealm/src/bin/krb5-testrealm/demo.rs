@@ -13,6 +13,9 @@ use krb5_testrealm::{Finished, Presence, Realm, SoftKey};
 
 use crate::signals::Signals;
 
+/// For logins that wait for a key that does not come.
+const BRIEFLY: &str = "fido_timeout=1s";
+
 const PASSWORD: &str = "correct horse";
 /// KDC_ERR_PREAUTH_FAILED (24) as libkrb5 traces it.
 const PREAUTH_FAILED: &str = "Received error from KDC: -1765328360/";
@@ -165,12 +168,14 @@ impl Demo {
 
     fn log_in_without_key(&mut self) -> Outcome {
         self.begin("no key")?;
-        say("The same without the key: fido_device names a socket where nobody listens.");
+        say(
+            "The same without the key: fido_device names a socket where nobody listens. kinit waits for it, here a second.",
+        );
         let nowhere = format!(
             "fido_device=unix:{}",
             self.realm.dir().join("nobody.sock").display()
         );
-        let login = self.kinit(&["-X", &nowhere], PASSWORD, "alice")?;
+        let login = self.kinit(&["-X", &nowhere, "-X", BRIEFLY], PASSWORD, "alice")?;
         self.require_refusal(&login)?;
         let explained = !login.stderr.contains("Generic preauthentication failure");
         self.require(explained, "the message is about the key")
@@ -194,7 +199,7 @@ impl Demo {
         say("Another key, which alice never enrolled, does not help.");
         let other = self.start_softkey("other", Presence::Auto)?;
         let device = format!("fido_device={}", other.device());
-        let login = self.kinit(&["-X", &device], PASSWORD, "alice")?;
+        let login = self.kinit(&["-X", &device, "-X", BRIEFLY], PASSWORD, "alice")?;
         self.require_refusal(&login)
     }
 
