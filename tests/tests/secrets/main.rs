@@ -174,7 +174,7 @@ fn login_with_a_wrong_password() {
 fn login_with_a_wrong_pin() {
     let scene = Scene::set("");
     let (login, exchange) = scene.login("alice", PASSWORD, WRONG_PIN);
-    assert!(login.stderr.contains("Wrong PIN for software key"), "{login}");
+    assert!(login.stdout.contains("Wrong PIN for software key"), "{login}");
     assert_nothing_is_left(&scene, &exchange);
     let found = scene.find(HELPER, &secrets(&exchange), &exchange.nonce());
     assert!(found.is_empty(), "{found:?}");
