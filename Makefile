@@ -19,7 +19,10 @@ HOST      ?= x86_64-unknown-linux-gnu
 # The client module starts the helper from here unless krb5.conf names another.
 export KRB5_FIDO_HELPER := $(LIBEXECDIR)/krb5-fido-helper
 
-.PHONY: deps build demo test soak check audit install uninstall clean
+# The Debian suites with a newer krb5 that test-compat builds and tests in.
+COMPAT_SUITES ?= trixie sid
+
+.PHONY: deps build demo test test-compat soak check audit install uninstall clean
 
 deps:
 	./deps.sh
@@ -33,8 +36,14 @@ demo: deps build
 	$(RELEASE)/krb5-testrealm demo
 
 test: build
-	$(CARGO) test --locked --workspace --exclude krb5-fido-client
-	$(CARGO) test --locked -p krb5-fido-client
+	$(CARGO) test --locked $(TESTFLAGS) --workspace --exclude krb5-fido-client
+	$(CARGO) test --locked $(TESTFLAGS) -p krb5-fido-client
+
+# The same on other Debians, one folder for each; see tests/compat.sh.
+test-compat: $(COMPAT_SUITES:%=test-compat-%)
+
+test-compat-%:
+	tests/compat.sh $*
 
 # The KDC module once more for AddressSanitizer, which rustc has behind a switch of its nightly releases.
 soak: build

@@ -7,8 +7,15 @@ packages="
     krb5-kdc krb5-admin-server krb5-user libkrb5-dev
     libfido2-dev libssl-dev zlib1g-dev
     libclang-dev pkg-config gcc libc6-dev make
-    publicsuffix util-linux procps binutils umockdev valgrind
+    publicsuffix util-linux procps binutils iproute2 umockdev valgrind
 "
+
+# For tests/compat.sh, which installs them elsewhere.
+if [ "${1-}" = packages ]; then
+    # shellcheck disable=SC2086 # a list of words
+    echo $packages
+    exit
+fi
 
 missing=""
 for package in $packages; do

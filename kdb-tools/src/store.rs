@@ -179,17 +179,16 @@ impl Keys<'_> {
         Listed::read(&self.entry(principal)?)
     }
 
-    /// The principals that have keys.
+    /// The principals that have keys, by name.
     ///
     /// # Errors
     /// [`Error::Database`].
     pub fn list_all(&self) -> Result<Vec<Listed>, Error> {
-        let mut names = self.database.principals().map_err(|failure| Error::Database {
+        let names = self.database.principals().map_err(|failure| Error::Database {
             doing: "listing principals".to_owned(),
             text: text(failure),
         })?;
-        names.sort();
-        let mut enrolled = Vec::new();
+        let mut enrolled: Vec<Listed> = Vec::new();
         for name in names {
             match self.list(&name) {
                 Ok(listed) if listed.enrolment.is_enrolled() => enrolled.push(listed),
@@ -198,6 +197,9 @@ impl Keys<'_> {
                 Err(error) => return Err(error),
             }
         }
+        enrolled.sort_by(|left, right| left.principal.cmp(&right.principal));
+        // DB2 has aliases since krb5 1.22, and names them too.
+        enrolled.dedup_by(|left, right| left.principal == right.principal);
         Ok(enrolled)
     }
 

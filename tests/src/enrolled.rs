@@ -43,6 +43,15 @@ pub fn add_user(realm: &Realm, name: &str) {
         .unwrap();
 }
 
+/// Gives a principal another name, and says whether this krb5 can: DB2 has aliases since krb5 1.22.
+pub fn add_alias(realm: &Realm, alias: &str, principal: &str) -> bool {
+    let added = realm.kadmin_local(&["add_alias", alias, principal]).unwrap();
+    if !added.success() {
+        assert_eq!(added.stderr, "kadmin.local: Command not found add_alias\n");
+    }
+    added.success()
+}
+
 /// Enrols a key, as the administrator of the KDC does.
 pub fn enrol(realm: &Realm, principal: &str, key: &SoftKey, label: &str) {
     let arguments = ["enroll", principal, "--device", &key.device(), "--name", label];

@@ -29,7 +29,8 @@ mod wire;
 pub use as_client::{Agreed, Answer, AsClient, Asked, Challenged, Response, asserted, fido, hello, none};
 pub use cookie::{CookieKey, SecureCookie};
 pub use enrolled::{
-    Enrolled, PASSWORD, add_service, add_user, armor, ask_for, attribute, enrol, kadmin, memory, set_pin,
+    Enrolled, PASSWORD, add_alias, add_service, add_user, armor, ask_for, attribute, enrol, kadmin, memory,
+    set_pin,
 };
 pub use footprint::Footprint;
 pub use freed::{Freed, Secret};

@@ -6,6 +6,7 @@
     reason = "helpers of tests: a failure in one is the test's"
 )]
 
+mod aliases;
 mod given_up;
 mod logins;
 mod password_alone;

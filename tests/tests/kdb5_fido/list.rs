@@ -1,5 +1,6 @@
 //! `kdb5_fido list`.
 
+use krb5_fido_tests::add_alias;
 use krb5_testrealm::Realm;
 use serde_json::json;
 
@@ -144,6 +145,19 @@ fn json_of_all_in_every_state() {
         &format!("[{}]\n", entries.join(",")),
         "",
     );
+}
+
+#[test]
+fn principal_is_listed_once_whatever_aliases_it_has() {
+    let realm = populated_realm();
+    let has_aliases = add_alias(&realm, "ally", "alice");
+    assert_done(&realm.kdb5_fido(&["list"]).unwrap(), &format!("{ALICE}{BOB}"), "");
+    let by_alias = realm.kdb5_fido(&["list", "ally"]).unwrap();
+    if has_aliases {
+        assert_done(&by_alias, ALICE, "");
+    } else {
+        assert_failed(&by_alias, "Principal does not exist: ally");
+    }
 }
 
 #[test]
