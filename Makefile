@@ -22,7 +22,12 @@ export KRB5_FIDO_HELPER := $(LIBEXECDIR)/krb5-fido-helper
 # The Debian suites with a newer krb5 that test-compat builds and tests in.
 COMPAT_SUITES ?= trixie sid
 
-.PHONY: deps build demo test test-compat soak check audit install uninstall clean
+# The fuzz targets are a workspace of their own, which shares what is built as long as libFuzzer is left out.
+FUZZ := --locked --manifest-path fuzz/Cargo.toml --target-dir target --no-default-features
+# Seconds that each of them runs.
+export FUZZ_SECONDS ?= 10
+
+.PHONY: deps build demo test test-compat soak check fuzz audit install uninstall clean
 
 deps:
 	./deps.sh
@@ -38,6 +43,7 @@ demo: deps build
 test: build
 	$(CARGO) test --locked $(TESTFLAGS) --workspace --exclude krb5-fido-client
 	$(CARGO) test --locked $(TESTFLAGS) -p krb5-fido-client
+	$(CARGO) test $(FUZZ) $(TESTFLAGS) --lib
 
 # The same on other Debians, one folder for each; see tests/compat.sh.
 test-compat: $(COMPAT_SUITES:%=test-compat-%)
@@ -54,13 +60,20 @@ soak: build
 
 check:
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy $(FUZZ) --all-targets -- -D warnings
 	$(CARGO) deny --offline --workspace check bans licenses sources
+	$(CARGO) deny --offline --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+fuzz:
+	fuzz/run
 
 # For machines that can fetch the advisory database.
 audit:
 	$(CARGO) deny --workspace check advisories
+	$(CARGO) deny --manifest-path fuzz/Cargo.toml --config deny.toml check advisories
 
 install: build
 	install -D -m 644 $(RELEASE)/libkrb5_fido_client.so $(DESTDIR)$(PLUGINDIR)/fido_client.so

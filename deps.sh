@@ -1,12 +1,12 @@
 #!/bin/sh
-# Installs what building, testing and the demonstration need on Debian 12: packages, cargo-deny, crates.
+# Installs what building, testing, fuzzing and the demonstration need on Debian 12: packages, cargo-deny, cargo-fuzz, crates.
 set -eu
 cd "$(dirname "$0")"
 
 packages="
     krb5-kdc krb5-admin-server krb5-user libkrb5-dev
     libfido2-dev libssl-dev zlib1g-dev
-    libclang-dev pkg-config gcc libc6-dev make
+    libclang-dev pkg-config gcc g++ libc6-dev make
     publicsuffix util-linux procps binutils iproute2 umockdev valgrind
 "
 
@@ -35,4 +35,6 @@ if [ -n "$missing" ]; then
 fi
 
 cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny@0.20.2
+cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2
 cargo fetch --locked
+cargo fetch --locked --manifest-path fuzz/Cargo.toml

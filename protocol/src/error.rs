@@ -1,6 +1,7 @@
 //! Why a message, a record or an assertion was refused.
 
-/// One variant per cause. None carries secret or unbounded data: the texts go into the KDC's log.
+/// One variant per cause. None carries secret or unbounded data: the texts go into the KDC's log. What only tools decode is
+/// not in the client module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -30,6 +31,22 @@ pub enum Error {
     /// Not a COSE_Key in CTAP2 canonical form (RFC 9052 section 7, CTAP 2.1 section 8).
     #[error("malformed COSE key")]
     MalformedPublicKey,
+    /// An attestation object of more bytes than [`crate::registry::ATTESTATION_MAX`].
+    #[cfg(feature = "verify")]
+    #[error("attestation object too long")]
+    AttestationTooLong,
+    /// Not an attestation object (WebAuthn Level 3 section 6.5.4): other members or types, or bytes that follow it.
+    #[cfg(feature = "verify")]
+    #[error("malformed attestation object")]
+    MalformedAttestation,
+    /// An attestation object or statement with two members of one name.
+    #[cfg(feature = "verify")]
+    #[error("attestation object has a member twice")]
+    AttestationMemberRepeated,
+    /// An attestation statement that is not as its format has it.
+    #[cfg(feature = "verify")]
+    #[error("malformed attestation statement of format {0}")]
+    MalformedStatement(&'static str),
     /// A COSE algorithm that this version does not know.
     #[error("COSE algorithm {0} is not supported by this version")]
     UnsupportedAlgorithm(i64),
@@ -120,6 +137,26 @@ pub enum Error {
     /// The credential is already registered.
     #[error("credential is already registered")]
     CredentialAlreadyRegistered,
+    /// A facet list of more bytes than [`crate::registry::FACET_LIST_MAX`].
+    #[cfg(feature = "rp-id")]
+    #[error("facet list too long")]
+    FacetListTooLong,
+    /// Not a facet list (FIDO AppID and Facets section 3.1).
+    #[cfg(feature = "rp-id")]
+    #[error("malformed facet list")]
+    MalformedFacetList,
+    /// A facet list with two members of one name in an object.
+    #[cfg(feature = "rp-id")]
+    #[error("facet list has a member twice")]
+    FacetListMemberRepeated,
+    /// A facet list with two entries of one version.
+    #[cfg(feature = "rp-id")]
+    #[error("facet list has a version twice")]
+    FacetVersionRepeated,
+    /// A facet list without an entry for the version that this client speaks, or an older one.
+    #[cfg(feature = "rp-id")]
+    #[error("facet list has no version that is supported")]
+    NoSupportedFacets,
 
     /// A SPAKE group number outside the registry (RFC 9588 section 12.2).
     #[error("unknown SPAKE group")]

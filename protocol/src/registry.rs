@@ -75,8 +75,23 @@ pub const COSE_ED448: i64 = -53;
 /// RS256, RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8812 section 2).
 pub const COSE_RS256: i64 = -257;
 
+/// Attestation statement format of a credential without attestation (WebAuthn Level 3 section 8.7).
+pub const FORMAT_NONE: &str = "none";
+
+/// Attestation statement format of CTAP2 keys (WebAuthn Level 3 section 8.2).
+pub const FORMAT_PACKED: &str = "packed";
+
+/// Attestation statement format of a TPM (WebAuthn Level 3 section 8.3).
+pub const FORMAT_TPM: &str = "tpm";
+
 /// Attestation statement format of a U2F key (WebAuthn Level 3 section 8.6).
 pub const FORMAT_FIDO_U2F: &str = "fido-u2f";
+
+/// The largest attestation object, in bytes.
+pub const ATTESTATION_MAX: usize = 65_536;
+
+/// The largest facet list, in bytes.
+pub const FACET_LIST_MAX: usize = 65_536;
 
 /// The version of credential records that this crate reads and writes.
 pub const RECORD_VERSION: u64 = 1;

@@ -3,7 +3,7 @@
 use minicbor::{Decoder, data::Type};
 
 /// Levels of arrays and maps inside one another, the outermost included (CTAP 2.1 section 8).
-const DEPTH_MAX: u8 = 4;
+pub(super) const DEPTH_MAX: u8 = 4;
 
 /// The bytes of the map that `bytes` start with, and what follows it; `None` if there is no well-formed one.
 pub(super) fn split_map(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

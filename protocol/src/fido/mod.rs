@@ -1,12 +1,17 @@
 //! The SF-FIDO second factor: messages, what is signed, credential records, verification.
 
+#[cfg(feature = "verify")]
+pub mod attestation;
 pub mod authenticator_data;
 mod cbor;
 pub mod client_data;
 pub mod cose;
 #[cfg(feature = "verify")]
 pub mod decoy;
+#[cfg(feature = "rp-id")]
+pub mod facets;
 pub mod factor;
+mod json;
 pub mod label;
 pub mod policy;
 pub mod record;

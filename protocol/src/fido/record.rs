@@ -12,6 +12,7 @@ use super::{
     authenticator_data::Aaguid,
     cose::{Algorithm, PublicKey},
     factor::UserVerification,
+    json::{self, Refused},
 };
 use crate::{
     Error,
@@ -78,13 +79,10 @@ impl CredentialRecord {
         if json.len() > RECORD_MAX {
             return Err(Error::RecordTooLong);
         }
-        let value: Value = serde_json::from_str(json).map_err(|_| Error::RecordNotObject)?;
-        if count_members(&value) != count_written_members(json) {
-            return Err(Error::RecordMemberRepeated);
-        }
-        match value {
-            Value::Object(members) => Self::from_members(members),
-            _ => Err(Error::RecordNotObject),
+        match json::parse(json) {
+            Ok(Value::Object(members)) => Self::from_members(members),
+            Ok(_) | Err(Refused::Malformed) => Err(Error::RecordNotObject),
+            Err(Refused::Repeated) => Err(Error::RecordMemberRepeated),
         }
     }
 
@@ -299,32 +297,6 @@ fn parse_time(value: &Value) -> Option<UtcDateTime> {
 
 fn parse_counter(value: &Value) -> Option<u32> {
     u32::try_from(value.as_u64()?).ok()
-}
-
-/// Members of all objects in `value`. serde_json keeps the last of two with one name, so there are fewer of them than
-/// [`count_written_members`] if any was repeated.
-fn count_members(value: &Value) -> usize {
-    match value {
-        Value::Object(members) => members.len() + members.values().map(count_members).sum::<usize>(),
-        Value::Array(elements) => elements.iter().map(count_members).sum(),
-        _ => 0,
-    }
-}
-
-/// Members of all objects in well-formed JSON: colons outside strings.
-fn count_written_members(json: &str) -> usize {
-    let mut count = 0;
-    let mut bytes = json.bytes();
-    let mut in_string = false;
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => in_string = !in_string,
-            b'\\' => drop(bytes.next()),
-            b':' if !in_string => count += 1,
-            _ => {}
-        }
-    }
-    count
 }
 
 #[cfg(test)]

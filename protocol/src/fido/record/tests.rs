@@ -175,6 +175,17 @@ fn unknown_members_are_kept_in_their_place() {
 }
 
 #[test]
+fn numbers_of_unknown_members_lose_no_digit() {
+    let numbers = "[18446744073759154615,1.844674407375915e+19,1.10,1e+2,-0,1e+400,-1e-400]";
+    let text = json_with(&json!({"x": []})).replace("[]", numbers);
+    let mut record = CredentialRecord::parse(&text).unwrap();
+    assert_eq!(record.encode().unwrap(), text);
+    record.set_disabled(true);
+    record.set_disabled(false);
+    assert_eq!(record.encode().unwrap(), text);
+}
+
+#[test]
 fn disabling_is_written_and_undone() {
     let mut record = parse_with(&json!({})).unwrap();
     record.set_disabled(true);

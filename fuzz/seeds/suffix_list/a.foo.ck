@@ -1,0 +1,12 @@
+A.FOO.CK
+// ===BEGIN ICANN DOMAINS===
+com
+uk
+co.uk	trailing
+ck
+*.ck
+!www.ck
+*.firenet.ch
+*.svc.firenet.ch
+// ===BEGIN PRIVATE DOMAINS===
+github.io

@@ -1,0 +1,12 @@
+ME.GITHUB.IO
+// ===BEGIN ICANN DOMAINS===
+com
+uk
+co.uk	trailing
+ck
+*.ck
+!www.ck
+*.firenet.ch
+*.svc.firenet.ch
+// ===BEGIN PRIVATE DOMAINS===
+github.io
