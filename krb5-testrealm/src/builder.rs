@@ -177,7 +177,10 @@ impl RealmBuilder {
     }
 }
 
-fn module_path(modules: Modules, ours: fn(&Artifacts) -> PathBuf) -> Result<Option<PathBuf>, Error> {
+pub(crate) fn module_path(
+    modules: Modules,
+    ours: fn(&Artifacts) -> PathBuf,
+) -> Result<Option<PathBuf>, Error> {
     match modules {
         Modules::Ours => Artifacts::locate().map(|artifacts| Some(ours(&artifacts))),
         Modules::Stock => Ok(None),

@@ -26,6 +26,7 @@ mod error;
 mod ports;
 mod process;
 mod realm;
+mod second_kdc;
 mod settings;
 mod softkey;
 
@@ -34,4 +35,5 @@ pub use builder::{Modules, RealmBuilder};
 pub use error::{Error, StartEnd, StartFailure};
 pub use process::Finished;
 pub use realm::{COMMAND_LIMIT, LogMark, Realm};
+pub use second_kdc::SecondKdc;
 pub use softkey::{Presence, SoftKey};

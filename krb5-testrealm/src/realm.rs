@@ -11,18 +11,21 @@ use std::{
 };
 
 use crate::{
-    Artifacts, Error, Finished, Presence, RealmBuilder, SoftKey, StartFailure,
+    Artifacts, Error, Finished, Modules, Presence, RealmBuilder, SecondKdc, SoftKey, StartFailure,
     builder::Directory,
     config::Relation,
     daemon::{Daemon, find_program},
     process::{OutputFiles, read_text, read_text_from, run_to_end},
-    settings::{Krb5Conf, Settings},
+    settings::{KDC_LOG, Krb5Conf, Settings},
 };
 
 /// How long a command may run unless its caller says otherwise.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
-const KDC_LOG: &str = "kdc.log";
+/// What krb5kdc prints once its sockets are bound; each worker for itself. From then on lines no longer depend on
+/// `[logging]`.
+pub(crate) const KDC_READY: &str = "krb5kdc: starting...\n";
+
 const KADMIND_LOG: &str = "kadmind.log";
 
 /// A realm with its own krb5kdc and kadmind on 127.0.0.1, in its own directory.
@@ -275,6 +278,15 @@ impl Realm {
         )
     }
 
+    /// Starts a further KDC of the realm with these modules: over the same database, with the relations of kdc.conf as they
+    /// are now, on a port of its own that clients are not told of. To be dropped before the realm.
+    ///
+    /// # Errors
+    /// [`Error::KdcStart`] with what it logged, [`Error::NoFreePorts`], those of [`Artifacts::locate`].
+    pub fn second_kdc(&self, modules: Modules) -> Result<SecondKdc, Error> {
+        SecondKdc::start(&self.settings, modules)
+    }
+
     /// All that the KDC has logged.
     pub fn kdc_log(&self) -> String {
         self.kdc_log_since(LogMark(0))
@@ -332,8 +344,7 @@ impl Realm {
         command.push(krb5kdc.as_os_str());
         command.append(&mut arguments);
         let mut daemon = self.start_daemon("krb5kdc", &command)?;
-        // Each worker says so for itself. By then the sockets are bound, and lines no longer depend on [logging].
-        match daemon.await_ready("krb5kdc: starting...\n", self.launch.workers.max(1)) {
+        match daemon.await_ready(KDC_READY, self.launch.workers.max(1)) {
             Ok(()) => {
                 self.kdc = Some(daemon);
                 Ok(())

@@ -17,6 +17,12 @@ use crate::{
     ports::Ports,
 };
 
+/// The KDC's log in the realm's directory.
+pub(crate) const KDC_LOG: &str = "kdc.log";
+const KDC_CONF: &str = "kdc.conf";
+/// The variable that names the file which a KDC reads as its kdc.conf.
+pub(crate) const KDC_PROFILE: &str = "KRB5_KDC_PROFILE";
+
 /// Which krb5.conf a program reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Krb5Conf {
@@ -36,6 +42,15 @@ impl Krb5Conf {
             Krb5Conf::Daemon => "krb5-daemon.conf",
         }
     }
+}
+
+/// What differs between the KDCs of a realm.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KdcPlace<'a> {
+    pub(crate) port: u16,
+    /// The log's name in the realm's directory.
+    pub(crate) log: &'a str,
+    pub(crate) module: Option<&'a Path>,
 }
 
 /// Everything that the realm's files are written from.
@@ -84,8 +99,21 @@ impl Settings {
         for kind in [Krb5Conf::Client, Krb5Conf::StockClient, Krb5Conf::Daemon] {
             self.write_file(kind.file_name(), &self.krb5_conf(kind)?.to_string())?;
         }
-        self.write_file("kdc.conf", &self.kdc_conf()?.to_string())?;
+        self.write_kdc_conf(KDC_CONF, self.own_place())?;
         self.write_file("kadm5.acl", &format!("*/admin@{} *\n", self.realm))
+    }
+
+    fn own_place(&self) -> KdcPlace<'_> {
+        KdcPlace {
+            port: self.ports.kdc(),
+            log: KDC_LOG,
+            module: self.kdc_module.as_deref(),
+        }
+    }
+
+    /// Writes what a KDC at this place reads as its kdc.conf.
+    pub(crate) fn write_kdc_conf(&self, name: &str, place: KdcPlace<'_>) -> Result<(), Error> {
+        self.write_file(name, &self.kdc_conf(place)?.to_string())
     }
 
     fn write_file(&self, name: &str, text: &str) -> Result<(), Error> {
@@ -131,18 +159,18 @@ impl Settings {
         ]
     }
 
-    fn kdc_conf(&self) -> Result<Configuration, Error> {
-        let mut defaults = self.kdc_realm_relations()?;
+    fn kdc_conf(&self, place: KdcPlace<'_>) -> Result<Configuration, Error> {
+        let mut defaults = self.kdc_realm_relations(place.port)?;
         defaults.push(Relation::new(&["dbmodules", "db"], "db_library", "db2"));
         for (program, log) in [
-            ("kdc", "kdc.log"),
+            ("kdc", place.log),
             ("admin_server", "kadmind.log"),
             ("default", "other.log"),
         ] {
             let target = format!("FILE:{}", utf8(&self.file(log))?);
             defaults.push(Relation::new(&["logging"], program, target));
         }
-        match self.kdc_module.as_deref().map(utf8).transpose()? {
+        match place.module.map(utf8).transpose()? {
             // Without groups the stock module of the KDC stays off.
             None => defaults.push(Relation::new(
                 &["libdefaults"],
@@ -157,14 +185,14 @@ impl Settings {
         Ok(Configuration::merge(defaults, &self.kdc_relations))
     }
 
-    fn kdc_realm_relations(&self) -> Result<Vec<Relation>, Error> {
+    fn kdc_realm_relations(&self, kdc: u16) -> Result<Vec<Relation>, Error> {
         let realm = |name, value: String| Relation::new(&["realms", &self.realm], name, value);
         let listen = |name, port| realm(name, format!("127.0.0.1:{port}"));
         let file = |name, file| Ok::<_, Error>(realm(name, utf8(&self.file(file))?.to_owned()));
         let ports = &self.ports;
         Ok(vec![
-            listen("kdc_listen", ports.kdc()),
-            listen("kdc_tcp_listen", ports.kdc()),
+            listen("kdc_listen", kdc),
+            listen("kdc_tcp_listen", kdc),
             listen("kadmind_listen", ports.kadmind()),
             listen("kpasswd_listen", ports.kpasswd()),
             listen("iprop_listen", ports.iprop()),
@@ -193,7 +221,7 @@ impl Settings {
             ("LANG", "C".into()),
             ("TERM", env::var_os("TERM").unwrap_or_else(|| "dumb".into())),
             ("KRB5_CONFIG", file(krb5_conf.file_name())),
-            ("KRB5_KDC_PROFILE", file("kdc.conf")),
+            (KDC_PROFILE, file(KDC_CONF)),
             ("KRB5CCNAME", file_type("ccache")),
             ("KRB5_KTNAME", file_type("keytab")),
             ("KRB5_CLIENT_KTNAME", file_type("client.keytab")),
@@ -250,7 +278,7 @@ mod tests {
     }
 
     fn kdc_conf(settings: &Settings) -> String {
-        settings.kdc_conf().unwrap().to_string()
+        settings.kdc_conf(settings.own_place()).unwrap().to_string()
     }
 
     #[test]

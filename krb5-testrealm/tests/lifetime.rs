@@ -10,7 +10,7 @@ use std::{
 };
 
 use common::{PASSWORD, children, eventually, is_alive, is_free, stock, stock_with_alice};
-use krb5_testrealm::Error;
+use krb5_testrealm::{Error, Modules};
 use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
@@ -45,6 +45,20 @@ fn nothing_is_left_of_a_realm_whose_test_panics() {
     assert!(test.join().is_err());
     let (directory, kdc) = receiver.recv().unwrap();
     assert!(!directory.exists() && !is_alive(kdc));
+}
+
+#[test]
+fn second_kdc_serves_the_same_database_until_it_is_dropped() {
+    let mut realm = stock_with_alice(stock());
+    let second = realm.second_kdc(Modules::Stock).unwrap();
+    assert_ne!(second.port(), realm.kdc_port());
+    realm.set_client_relation("kdc", &[&second.address()]).unwrap();
+    let login = realm.kinit("alice", PASSWORD, &[]).unwrap();
+    assert!(login.success(), "{login}{}", login.trace);
+    assert!(second.log().contains("ISSUE") && !realm.kdc_log().contains("AS_REQ"));
+    let port = second.port();
+    drop(second);
+    assert!(is_free(port) && !is_free(realm.kdc_port()));
 }
 
 #[test]

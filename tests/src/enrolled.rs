@@ -8,7 +8,7 @@ use krb5_testrealm::{Finished, Presence, Realm, RealmBuilder, SoftKey};
 /// The password of every principal.
 pub const PASSWORD: &str = "correct horse";
 
-/// A realm without kadmind in which alice has a software key, under the label blue. Clients find it by `fido_device`.
+/// A realm in which alice has a software key, under the label blue. Clients find it by `fido_device`.
 #[derive(Debug)]
 pub struct Enrolled {
     /// alice's key; it touches itself.
@@ -18,9 +18,13 @@ pub struct Enrolled {
 }
 
 impl Enrolled {
-    /// Starts the realm.
+    /// Starts the realm, without kadmind.
     pub fn start(builder: RealmBuilder) -> Self {
-        let mut realm = builder.kadmind(false).start().unwrap();
+        Self::in_realm(builder.kadmind(false).start().unwrap())
+    }
+
+    /// Enrols alice in a realm that runs.
+    pub fn in_realm(mut realm: Realm) -> Self {
         add_user(&realm, "alice");
         let key = realm.softkey("key", Presence::Auto).unwrap();
         realm

@@ -100,23 +100,3 @@ pub fn sent_types(trace: &str) -> Vec<Vec<i32>> {
     };
     trace.lines().filter_map(produced).collect()
 }
-
-/// The lines that name SPAKE in a trace, without what differs from login to login: the process, the time, keys and hashes.
-pub fn spake_lines(trace: &str) -> Vec<String> {
-    trace
-        .lines()
-        .filter_map(|line| line.split_once(": ").map(|(_, text)| text))
-        .filter(|text| text.to_ascii_lowercase().contains("spake"))
-        .map(|text| text.split(' ').map(hide_octets).collect::<Vec<_>>().join(" "))
-        .collect()
-}
-
-/// A word of hexadecimal octets, with as many as they are in its place.
-fn hide_octets(word: &str) -> String {
-    let is_octets = word.len() >= 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_octets {
-        format!("<{} octets>", word.len() / 2)
-    } else {
-        word.to_owned()
-    }
-}

@@ -16,7 +16,7 @@ use time::UtcDateTime;
 
 use crate::{
     der,
-    kerberos::{AsRequest, PaData},
+    kerberos::{AsRequest, KDC_ERR_WRONG_REALM, PaData},
 };
 
 /// How long either side may take to send a message.
@@ -61,8 +61,14 @@ impl ScriptedKdc {
 
     /// Makes the clients of a realm come here.
     pub fn take_place(&self, realm: &mut Realm) {
+        let name = realm.name().to_owned();
+        self.stand_for(&name, realm);
+    }
+
+    /// Makes the clients of `realm` come here for another realm of this name.
+    pub fn stand_for(&self, name: &str, realm: &mut Realm) {
         realm
-            .set_client_relation("kdc", &[&self.address.to_string()])
+            .set_client_relation(&format!("realms/{name}:kdc"), &[&self.address.to_string()])
             .unwrap();
         realm
             .set_client_relation("libdefaults:udp_preference_limit", &["1"])
@@ -107,21 +113,42 @@ fn send(stream: &mut TcpStream, message: &[u8]) -> std::io::Result<()> {
 /// KRB-ERROR (RFC 4120 section 5.9.1) of `realm` with METHOD-DATA.
 pub fn encode_error(realm: &str, code: i64, pa_data: &[PaData]) -> Vec<u8> {
     let elements: Vec<Vec<u8>> = pa_data.iter().map(PaData::encode).collect();
-    let service = der::sequence(&[
-        der::tagged(0, &der::integer(2)),
-        der::tagged(1, &der::sequence(&[der::string("krbtgt"), der::string(realm)])),
-    ]);
+    let data = der::tagged(12, &der::octets(&der::sequence(&elements)));
+    encode(realm, code, &[], &data)
+}
+
+/// KRB-ERROR of `realm` that sends the client to another realm (RFC 6806 section 7). Of the client's name that realm alone
+/// counts.
+pub fn encode_referral(realm: &str, client_realm: &str) -> Vec<u8> {
+    let client = [
+        der::tagged(7, &der::string(client_realm)),
+        der::tagged(8, &encode_name(&["client"])),
+    ];
+    encode(realm, KDC_ERR_WRONG_REALM, &client.concat(), &[])
+}
+
+/// KRB-ERROR with the fields of the client and those behind the name of the server.
+fn encode(realm: &str, code: i64, client: &[u8], rest: &[u8]) -> Vec<u8> {
     let fields = [
         der::tagged(0, &der::integer(5)),
         der::tagged(1, &der::integer(30)),
         der::tagged(4, &der::value(der::GENERALIZED_TIME, now().as_bytes())),
         der::tagged(5, &der::integer(0)),
         der::tagged(6, &der::integer(code)),
+        client.to_vec(),
         der::tagged(9, &der::string(realm)),
-        der::tagged(10, &service),
-        der::tagged(12, &der::octets(&der::sequence(&elements))),
+        der::tagged(10, &encode_name(&["krbtgt", realm])),
+        rest.to_vec(),
     ];
     der::application(30, &der::sequence(&fields))
+}
+
+fn encode_name(components: &[&str]) -> Vec<u8> {
+    let components: Vec<Vec<u8>> = components.iter().map(|text| der::string(text)).collect();
+    der::sequence(&[
+        der::tagged(0, &der::integer(2)),
+        der::tagged(1, &der::sequence(&components)),
+    ])
 }
 
 fn now() -> String {

@@ -94,6 +94,12 @@ impl PaperKey {
         Self { pair, id }
     }
 
+    /// The same key under a credential id of `length` bytes, of which the first tell keys apart.
+    pub fn with_id_length(mut self, length: usize) -> Self {
+        self.id.resize(length, 0);
+        self
+    }
+
     /// The credential id.
     pub fn id(&self) -> &[u8] {
         &self.id

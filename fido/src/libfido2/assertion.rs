@@ -85,7 +85,7 @@ impl Device {
         timeout: Duration,
     ) -> Result<Option<Vec<u8>>, Error> {
         let pin = verification.pin()?;
-        for chunk in self.chunks(rp_id, credentials) {
+        for chunk in self.lists(REQUEST_OVERHEAD.saturating_add(rp_id.len()), credentials) {
             // Nothing of worth gets signed here.
             let assertion = Request::new(rp_id, &[0; 32])?;
             for id in &chunk {
@@ -119,14 +119,11 @@ impl Device {
         })
     }
 
-    /// The ids that can be this key's, in lists that fit into its messages.
-    fn chunks<'a>(&self, rp_id: &str, credentials: &[&'a [u8]]) -> Vec<Vec<&'a [u8]>> {
+    /// The ids that can be this key's, in lists that fit into its messages beside `overhead` bytes of other things.
+    pub(super) fn lists<'a>(&self, overhead: usize, credentials: &[&'a [u8]]) -> Vec<Vec<&'a [u8]>> {
         let capabilities = self.capabilities();
         let longest = capabilities.credential_id_max.unwrap_or(usize::MAX);
-        let room = capabilities
-            .message_max
-            .saturating_sub(REQUEST_OVERHEAD)
-            .saturating_sub(rp_id.len());
+        let room = capabilities.message_max.saturating_sub(overhead);
         let possible = credentials.iter().copied().filter(|id| id.len() <= longest);
         split(possible, capabilities.credentials_max, room)
     }

@@ -103,7 +103,12 @@ impl Device {
     /// verification, and others: what the key answers. After [`Error::Disconnected`] and after `timeout` the device must be
     /// opened anew.
     pub fn make_credential(&mut self, request: &CredentialRequest<'_>) -> Result<Registration, Error> {
-        let credential = Draft::new(request)?;
+        let exclude = self.fit_exclude(request)?;
+        let exclude: Vec<&[u8]> = exclude.iter().map(Vec::as_slice).collect();
+        let credential = Draft::new(&CredentialRequest {
+            exclude: &exclude,
+            ..*request
+        })?;
         let pin = request.verification.pin()?.map_or(ptr::null(), CStr::as_ptr);
         self.request(request.timeout, |device| {
             // SAFETY: the device by the invariant of device.rs; the object is ours; the PIN lives until the call
@@ -111,6 +116,47 @@ impl Device {
             unsafe { ffi::fido_dev_make_cred(device, credential.0.as_ptr(), pin) }
         })?;
         credential.into_registration()
+    }
+
+    /// The credentials to exclude, as far as one message of the key takes them. Where it does not take all, the key is asked
+    /// without a touch which of them it holds, and that one is excluded.
+    fn fit_exclude(&mut self, request: &CredentialRequest<'_>) -> Result<Vec<Vec<u8>>, Error> {
+        let copy = |ids: &[&[u8]]| ids.iter().map(|id| id.to_vec()).collect();
+        if !self.capabilities().fido2 {
+            // libfido2 asks a U2F key about one after the other.
+            return Ok(copy(request.exclude));
+        }
+        let lists = self.lists(request.overhead(), request.exclude);
+        let first = lists.first().map_or_else(Vec::new, |list| copy(list));
+        if lists.len() <= 1 {
+            return Ok(first);
+        }
+        match self.find_credential(
+            request.rp_id,
+            request.exclude,
+            request.verification,
+            request.timeout,
+        ) {
+            Ok(Some(held)) => Ok(vec![held]),
+            // What the key shows to a verified user only may still be among those that it takes.
+            Ok(None) | Err(Error::PinRequired) => Ok(first),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Bytes of a registration without names and excluded credentials: command, maps, labels, client data hash, algorithm,
+/// options, the authentication of a PIN.
+const REQUEST_OVERHEAD: usize = 192;
+
+impl CredentialRequest<'_> {
+    /// Bytes of the request besides the excluded credentials, at most.
+    fn overhead(&self) -> usize {
+        [self.rp_id, self.rp_name, self.user_name, self.user_display_name]
+            .iter()
+            .map(|name| name.len())
+            .fold(REQUEST_OVERHEAD, usize::saturating_add)
+            .saturating_add(self.user_id.len())
     }
 }
 

@@ -136,6 +136,28 @@ fn refuses_to_register_twice() {
     assert!(matches!(result.map(drop), Err(Error::CredentialExcluded)));
 }
 
+/// Forty long ids are more than a message of CTAPHID takes.
+#[test]
+fn refuses_to_register_twice_however_many_credentials_there_are() {
+    let key = SoftwareKey::touched();
+    let mut device = open(&key.device());
+    let registration = register(&mut device);
+    let others: Vec<Vec<u8>> = (0..40).map(|number| vec![number; 255]).collect();
+    let mut exclude: Vec<&[u8]> = others.iter().map(Vec::as_slice).collect();
+    device
+        .make_credential(&CredentialRequest {
+            exclude: &exclude,
+            ..registration_request()
+        })
+        .unwrap();
+    exclude.push(&registration.credential_id);
+    let result = device.make_credential(&CredentialRequest {
+        exclude: &exclude,
+        ..registration_request()
+    });
+    assert!(matches!(result.map(drop), Err(Error::CredentialExcluded)));
+}
+
 #[test]
 fn declining_is_an_answer() {
     let key = SoftwareKey::touched();

@@ -14,8 +14,8 @@ use krb5_fido_keys::{
 use crate::support::{
     PATIENCE, find, open,
     scripted_key::{
-        Answer, CLIENT_PIN, GET_ASSERTION, Information, ScriptedKey, assertion, holding, is_silent,
-        parse_assertion, registration,
+        Answer, CLIENT_PIN, GET_ASSERTION, Information, MAKE_CREDENTIAL, ScriptedKey, assertion, holding,
+        is_silent, parse_assertion, parse_excluded, registration,
     },
     wait_until,
 };
@@ -249,9 +249,8 @@ fn a_search_signs_nothing_of_worth_and_needs_no_touch() {
     }
 }
 
-fn register(answer: Vec<u8>) -> Result<Registration, Error> {
-    let key = ScriptedKey::start(plain(), move |_, _| Answer::Cbor(answer.clone()));
-    open(&key.device()).make_credential(&CredentialRequest {
+fn registration_request() -> CredentialRequest<'static> {
+    CredentialRequest {
         rp_id: "krbtest.com",
         rp_name: "KRBTEST.COM",
         user_id: b"alice",
@@ -264,7 +263,61 @@ fn register(answer: Vec<u8>) -> Result<Registration, Error> {
         resident: false,
         verification: Verification::None,
         timeout: PATIENCE,
-    })
+    }
+}
+
+fn register(answer: Vec<u8>) -> Result<Registration, Error> {
+    let key = ScriptedKey::start(plain(), move |_, _| Answer::Cbor(answer.clone()));
+    open(&key.device()).make_credential(&registration_request())
+}
+
+/// Registers with a key that takes two credentials in a request, answers a search by `found`, and holds none.
+fn register_excluding(exclude: &[&[u8]], found: fn() -> Answer) -> ScriptedKey {
+    let information = Information {
+        credentials_max: Some(2),
+        ..Information::default()
+    };
+    let key = ScriptedKey::start(information, move |command, _| match command {
+        GET_ASSERTION => found(),
+        _ => Answer::Status(0x19),
+    });
+    let result = open(&key.device()).make_credential(&CredentialRequest {
+        exclude,
+        ..registration_request()
+    });
+    assert!(matches!(result.map(drop), Err(Error::CredentialExcluded)));
+    key
+}
+
+fn excluded(key: &ScriptedKey) -> Vec<Vec<u8>> {
+    parse_excluded(&key.requests(MAKE_CREDENTIAL)[0])
+}
+
+#[test]
+fn excludes_what_fits_without_a_search() {
+    let key = register_excluding(&[b"1", b"2"], || Answer::HangUp);
+    assert_eq!(excluded(&key), [b"1", b"2"]);
+}
+
+#[test]
+fn excludes_the_one_that_is_held_if_the_key_does_not_take_all() {
+    let key = register_excluding(&[b"1", b"2", b"3"], || Answer::Cbor(assertion(b"1")));
+    assert_eq!(excluded(&key), [b"1"]);
+    assert!(
+        key.requests(GET_ASSERTION)
+            .iter()
+            .all(|request| is_silent(request))
+    );
+}
+
+#[test]
+fn excludes_as_many_as_it_can_if_none_is_found() {
+    let none_held: fn() -> Answer = || Answer::Status(0x2e);
+    let hidden_from_the_unverified: fn() -> Answer = || Answer::Status(0x36);
+    for found in [none_held, hidden_from_the_unverified] {
+        let key = register_excluding(&[b"1", b"2", b"3"], found);
+        assert_eq!(excluded(&key), [b"1", b"2"]);
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ const CTAPHID_KEEPALIVE: u8 = 0xbb;
 const CAPABILITY_CBOR: u8 = 0x04;
 const GET_INFO: u8 = 0x04;
 
+pub(crate) const MAKE_CREDENTIAL: u8 = 0x01;
 pub(crate) const GET_ASSERTION: u8 = 0x02;
 pub(crate) const CLIENT_PIN: u8 = 0x06;
 
@@ -352,6 +353,23 @@ pub(crate) fn parse_assertion(parameters: &[u8]) -> AssertionParameters {
         }
     }
     parsed
+}
+
+/// The excluded credentials of a MakeCredential request.
+pub(crate) fn parse_excluded(parameters: &[u8]) -> Vec<Vec<u8>> {
+    let mut decoder = Decoder::new(parameters);
+    let mut ids = Vec::new();
+    for _ in 0..decoder.map().unwrap().unwrap() {
+        match decoder.u8().unwrap() {
+            5 => {
+                for _ in 0..decoder.array().unwrap().unwrap() {
+                    ids.push(parse_id(&mut decoder));
+                }
+            }
+            _ => decoder.skip().unwrap(),
+        }
+    }
+    ids
 }
 
 fn parse_id(decoder: &mut Decoder<'_>) -> Vec<u8> {
