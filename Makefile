@@ -27,7 +27,7 @@ FUZZ := --locked --manifest-path fuzz/Cargo.toml --target-dir target --no-defaul
 # Seconds that each of them runs.
 export FUZZ_SECONDS ?= 10
 
-.PHONY: deps build demo test test-compat soak check fuzz audit install uninstall clean
+.PHONY: deps build demo test test-compat bench soak check fuzz audit install uninstall clean
 
 deps:
 	./deps.sh
@@ -35,7 +35,7 @@ deps:
 # The client module is built on its own: in one build with the others it would be given their features.
 build:
 	$(CARGO) build --release --locked -p krb5-fido-client
-	$(CARGO) build --release --locked --workspace --exclude krb5-fido-client
+	$(CARGO) build --release --locked --workspace --exclude krb5-fido-client --exclude krb5-fido-bench
 
 demo: deps build
 	$(RELEASE)/krb5-testrealm demo
@@ -57,6 +57,13 @@ soak: build
 		--target $(HOST) --target-dir target/asan -p krb5-fido-kdc
 	$(CARGO) test --locked -p krb5-fido-tests --test soak -- \
 		$(MUTANTS) $(CURDIR)/target/asan/$(HOST)/sanitized/libkrb5_fido_kdc.so
+
+# Some minutes, best on a machine that does nothing else; `make bench BENCH="--only kdc"` measures a part.
+BENCH ?= --output docs
+
+bench: build
+	$(CARGO) build --release --locked -p krb5-fido-bench
+	$(RELEASE)/krb5-fido-bench $(BENCH)
 
 check:
 	$(CARGO) fmt --all --check

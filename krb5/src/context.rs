@@ -10,7 +10,7 @@ use std::ffi::CString;
 
 use krb5_sys::krb5_context;
 
-use crate::{Error, Failure, Result};
+use crate::{Error, Failure, Profile, Result};
 
 /// A krb5_context that somebody else keeps alive.
 #[derive(Clone, Copy)]
@@ -79,6 +79,17 @@ impl OwnedContext {
         let mut raw = ptr::null_mut();
         // SAFETY: the out parameter is valid (krb5.h).
         Error::check(unsafe { krb5_sys::krb5_init_context(&raw mut raw) })?;
+        Ok(Self(raw))
+    }
+
+    /// A context with this configuration instead of krb5.conf (krb5_init_context_profile).
+    ///
+    /// # Errors
+    /// A configuration that cannot be used, out of memory.
+    pub fn with_profile(profile: &Profile) -> Result<Self> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: the profile is live and copied, the out parameter valid (krb5.h).
+        Error::check(unsafe { krb5_sys::krb5_init_context_profile(profile.as_raw(), 0, &raw mut raw) })?;
         Ok(Self(raw))
     }
 

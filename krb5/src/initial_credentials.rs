@@ -8,9 +8,16 @@
 use core::ptr;
 use std::ffi::CString;
 
-use krb5_sys::{krb5_get_init_creds_opt, krb5_init_creds_context, krb5_keytab};
+use krb5_sys::{KV5M_DATA, krb5_data, krb5_get_init_creds_opt, krb5_init_creds_context, krb5_keytab};
 
-use crate::{Error, Failure, OwnedContext, OwnedPrincipal, Result};
+use crate::{Error, Failure, OwnedContext, OwnedPrincipal, Result, data};
+
+/// No bytes.
+const EMPTY: krb5_data = krb5_data {
+    magic: KV5M_DATA,
+    length: 0,
+    data: ptr::null_mut(),
+};
 
 /// One AS exchange for a ticket-granting ticket, with the key taken out of a key table. It has neither a prompter nor a
 /// responder.
@@ -23,7 +30,7 @@ pub struct InitialCredentials<'a> {
 }
 
 impl<'a> InitialCredentials<'a> {
-    /// Prepares an exchange for `client` (krb5_init_creds_init). The first one of a context loads its modules.
+    /// Prepares an exchange for `client` (krb5_init_creds_init).
     ///
     /// `keytab` is a residual with its type, such as `FILE:/path`.
     ///
@@ -96,6 +103,35 @@ impl<'a> InitialCredentials<'a> {
         Error::check(unsafe { krb5_sys::krb5_init_creds_set_keytab(context, self.exchange, self.keytab) })
     }
 
+    /// The first request, which is not sent (krb5_init_creds_step). The first one of a context loads its modules.
+    ///
+    /// # Errors
+    /// Out of memory, or what a module fails with.
+    pub fn first_request(self) -> Result<Vec<u8>> {
+        let context = self.context.get().as_raw();
+        let [mut answer, mut request, mut realm] = [EMPTY; 3];
+        let mut flags = 0;
+        // SAFETY: context and exchange are live; there is no answer yet, which no data stand for; the out parameters are
+        // valid (krb5.h).
+        let code = unsafe {
+            krb5_sys::krb5_init_creds_step(
+                context,
+                self.exchange,
+                &raw mut answer,
+                &raw mut request,
+                &raw mut realm,
+                &raw mut flags,
+            )
+        };
+        // SAFETY: filled in by the call or empty.
+        let copy = unsafe { data::data_bytes(&raw const request) }.to_vec();
+        for mut data in [request, realm] {
+            // SAFETY: from libkrb5, freed once.
+            unsafe { krb5_sys::krb5_free_data_contents(context, &raw mut data) };
+        }
+        Error::check(code).map(|()| copy)
+    }
+
     /// Talks to the KDC until there is a ticket (krb5_init_creds_get). It is not kept.
     ///
     /// # Errors
@@ -119,5 +155,48 @@ impl Drop for InitialCredentials<'_> {
             // SAFETY: ours, closed once, and nobody reads it any more.
             unsafe { krb5_sys::krb5_kt_close(context, self.keytab) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::Profile;
+
+    const CONFIGURATION: &str = "[libdefaults]\n default_realm = R.TEST\n dns_lookup_kdc = false\n";
+
+    fn with_exchange<T>(
+        keytab: &str,
+        body: impl FnOnce(InitialCredentials<'_>) -> core::result::Result<T, Failure>,
+    ) -> core::result::Result<T, Failure> {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("krb5.conf");
+        fs::write(&file, CONFIGURATION).unwrap();
+        let context = OwnedContext::with_profile(&Profile::read(&file).unwrap()).unwrap();
+        let client = OwnedPrincipal::parse(context.get(), "alice").unwrap();
+        body(InitialCredentials::new(&context, &client, keytab)?)
+    }
+
+    #[test]
+    fn the_first_request_is_an_as_req() {
+        let request = with_exchange("FILE:/nonexistent", |exchange| Ok(exchange.first_request()?)).unwrap();
+        // [APPLICATION 10], constructed (RFC 4120 section 5.4.1).
+        assert_eq!(request.first(), Some(&0x6a));
+    }
+
+    #[test]
+    fn a_realm_without_a_kdc_is_an_error_with_libkrb5s_text() {
+        let failure = with_exchange("FILE:/nonexistent", |exchange| exchange.get()).unwrap_err();
+        let text = "Cannot find KDC for realm \"R.TEST\"";
+        assert_eq!(failure.message.as_deref(), Some(text));
+    }
+
+    #[test]
+    fn an_unknown_type_of_key_table_is_an_error() {
+        assert!(with_exchange("NOTYPE:x", |exchange| exchange.get()).is_err());
+        let failure = with_exchange("FILE:a\0b", |exchange| exchange.get()).unwrap_err();
+        assert_eq!(failure.error, Error::INVALID);
     }
 }

@@ -1,11 +1,15 @@
 //! krb5.conf and kdc.conf as the context's profile has merged them.
 //!
 //! Invariants:
-//! 1. A [`Profile`] owns the handle that krb5_get_profile gave it and releases it once.
+//! 1. A [`Profile`] owns the handle that krb5_get_profile or profile_init gave it and releases it once.
 //! 2. Lists from the profile library are copied and freed at once.
 
 use core::ptr;
-use std::ffi::{CString, c_char, c_long};
+use std::{
+    ffi::{CString, c_char, c_long},
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+};
 
 use krb5_sys::{PROF_NO_RELATION, PROF_NO_SECTION, profile_t};
 
@@ -24,6 +28,23 @@ impl Profile {
         // SAFETY: the context is live, the out parameter valid (krb5.h).
         Error::check(unsafe { krb5_sys::krb5_get_profile(context.as_raw(), &raw mut raw) })?;
         Ok(Self(raw))
+    }
+
+    /// The configuration in one file, whatever the environment names (profile_init).
+    ///
+    /// # Errors
+    /// A file that cannot be read, or that is no configuration.
+    pub fn read(file: &Path) -> Result<Self> {
+        let file = CString::new(file.as_os_str().as_bytes()).map_err(|_| Error::INVALID)?;
+        let mut files = [file.as_ptr(), ptr::null()];
+        let mut raw = ptr::null_mut();
+        // SAFETY: a NULL-terminated array of names, which are copied; the out parameter is valid (profile.h).
+        Error::check(unsafe { krb5_sys::profile_init(files.as_mut_ptr(), &raw mut raw) })?;
+        Ok(Self(raw))
+    }
+
+    pub(crate) fn as_raw(&self) -> profile_t {
+        self.0
     }
 
     /// All values of the relation at `path`, none if there is none. Bytes that are not UTF-8 are replaced.

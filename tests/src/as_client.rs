@@ -42,6 +42,7 @@ use crate::{
         AsRequest, KDC_ERR_MORE_PREAUTH_DATA_REQUIRED, KrbError, PA_FX_COOKIE, PaData, Reply, RequestBody,
     },
     keytab::read_key,
+    link::Link,
     statement::Statement,
     wire,
 };
@@ -51,7 +52,7 @@ pub(crate) const ENCTYPE: i32 = 18;
 
 /// A client that acts for one principal, whose key it knows.
 pub struct AsClient {
-    kdc: SocketAddr,
+    link: Link,
     realm: String,
     name: String,
     key: KeyBlock,
@@ -64,7 +65,7 @@ impl AsClient {
         let path = keytab.to_str().unwrap();
         kadmin(realm, &["ktadd", "-norandkey", "-k", path, name]);
         Self {
-            kdc: (Ipv4Addr::LOCALHOST, realm.kdc_port()).into(),
+            link: Link::stream(loopback(realm.kdc_port())),
             realm: realm.name().to_owned(),
             name: name.to_owned(),
             key: read_key(&keytab, ENCTYPE).unwrap(),
@@ -73,23 +74,28 @@ impl AsClient {
 
     /// The same client at a KDC on another port of this machine.
     pub fn at_port(&self, port: u16) -> Self {
-        Self {
-            kdc: (Ipv4Addr::LOCALHOST, port).into(),
-            realm: self.realm.clone(),
-            name: self.name.clone(),
-            key: self.key(),
-        }
+        self.with(Link::stream(loopback(port)), self.key())
+    }
+
+    /// The same client which, as libkrb5 does for each login, begins with datagrams and goes over to TCP for good once an
+    /// answer does not fit into one.
+    pub fn with_datagrams(&self) -> Self {
+        self.with(Link::datagrams(self.link.kdc()), self.key())
     }
 
     /// The same client with another key than the principal's: that of a wrong password.
     pub fn with_wrong_key(&self) -> Self {
         let mut key = self.key.expose().to_vec();
         key[0] ^= 1;
+        self.with(Link::stream(self.link.kdc()), KeyBlock::new(ENCTYPE, &key))
+    }
+
+    fn with(&self, link: Link, key: KeyBlock) -> Self {
         Self {
-            kdc: self.kdc,
+            link,
             realm: self.realm.clone(),
             name: self.name.clone(),
-            key: KeyBlock::new(ENCTYPE, &key),
+            key,
         }
     }
 
@@ -123,15 +129,14 @@ impl AsClient {
         self.body(&["krbtgt", &self.realm])
     }
 
-    /// Sends a request over TCP and reads the answer.
+    /// Sends a request, over TCP unless this is a client [`Self::with_datagrams`], and reads the answer.
     pub fn send(&self, request: &AsRequest) -> Reply {
-        let answer = self.send_bytes(&request.encode());
-        Reply::read(&answer).unwrap_or_else(|| panic!("not an answer to an AS-REQ: {answer:02x?}"))
+        self.link.exchange(&request.encode())
     }
 
     /// Sends anything over TCP and reads the answer, which is empty if the KDC hangs up.
     pub fn send_bytes(&self, request: &[u8]) -> Vec<u8> {
-        wire::send_tcp(self.kdc, request)
+        wire::send_tcp(self.link.kdc(), request)
     }
 
     /// Sends a request without pre-authentication.
@@ -174,6 +179,10 @@ impl AsClient {
             support: Vec::new(),
         }
     }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 /// The PA-SPAKE message of an answer that asks for more.

@@ -18,6 +18,7 @@ mod freed;
 mod holding_key;
 pub mod kerberos;
 mod keytab;
+mod link;
 pub mod mutants;
 mod observed;
 pub mod points;

@@ -34,6 +34,14 @@ pub(crate) fn send_stream(kdc: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Sends a request in a datagram and reads the answer.
+pub(crate) fn send_datagram(kdc: SocketAddr, request: &[u8]) -> Vec<u8> {
+    let socket = connect(kdc);
+    socket.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+    socket.send(request).unwrap();
+    receive(&socket).unwrap_or_else(|error| panic!("the KDC does not answer: {error}"))
+}
+
 /// Two sockets to a KDC of one process. It takes datagrams one after the other, so that an answer to what was sent from
 /// the second proves that what was sent from the first before it has got its answer, or gets none: nobody has to wait
 /// for silence.
@@ -47,12 +55,7 @@ pub(crate) struct Datagrams {
 impl Datagrams {
     /// `probe` is a request that the KDC answers.
     pub(crate) fn new(kdc: SocketAddr, probe: Vec<u8>) -> Self {
-        let connect = || {
-            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            socket.connect(kdc).unwrap();
-            socket
-        };
-        let (first, second) = (connect(), connect());
+        let (first, second) = (connect(kdc), connect(kdc));
         first.set_nonblocking(true).unwrap();
         second.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
         Self { first, second, probe }
@@ -69,6 +72,12 @@ impl Datagrams {
             Err(error) => panic!("the KDC cannot be read from: {error}"),
         }
     }
+}
+
+fn connect(kdc: SocketAddr) -> UdpSocket {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.connect(kdc).unwrap();
+    socket
 }
 
 fn receive(socket: &UdpSocket) -> std::io::Result<Vec<u8>> {
