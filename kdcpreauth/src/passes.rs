@@ -172,6 +172,7 @@ fn verify_in_clear(
     let body = exchange.request_body();
     let client_key = exchange.client_key().ok_or(Error::ETYPE_NOSUPP)?;
     let decision = client.decide();
+    let login = Login::of(exchange).map_err(refuse)?;
 
     let opened = sent
         .process_response(&client_key, public, observe)
@@ -180,7 +181,7 @@ fn verify_in_clear(
     let cause = match opened {
         Ok(Opened::Assertion(answer)) => {
             let verified = parse_assertion(answer.data()).and_then(|assertion| {
-                verify(client, &decision, exchange, presented.insert(assertion), &answer)
+                verify(client, &decision, &login, presented.insert(assertion), &answer)
             });
             match verified {
                 Ok(accepted) => return grant_fido(exchange, client, &accepted, &answer),
@@ -198,7 +199,7 @@ fn verify_in_clear(
     };
 
     let checked = presented.filter(|_| cause == Cause::BadSignature);
-    spend(client, exchange, decision.usable(), checked.as_ref()).map_err(refuse)?;
+    spend(client, &login, decision.usable(), checked.as_ref());
     log::assertion_refused(exchange.request(), cause);
     Err(refuse(cause))
 }
@@ -226,8 +227,9 @@ pub(crate) fn verify_factor(
         .map_err(fail)?;
 
     let client = read_client(module, exchange)?;
+    let login = Login::of(exchange).map_err(refuse)?;
     let accepted = parse_assertion(answer.data())
-        .and_then(|assertion| verify(&client, &client.decide(), exchange, &assertion, &answer))
+        .and_then(|assertion| verify(&client, &client.decide(), &login, &assertion, &answer))
         .inspect_err(|cause| log::assertion_refused(exchange.request(), *cause))
         .map_err(refuse)?;
     grant_fido(exchange, &client, &accepted, &answer)
@@ -316,50 +318,56 @@ fn read_client<'m>(module: &'m SpakeKdc, exchange: &Exchange<'_>) -> Result<Clie
     Client::read(&module.configuration, exchange.request(), entry, None).map_err(fault)
 }
 
+/// What an assertion must be made for, as far as the request says it.
+struct Login {
+    principal: Vec<u8>,
+    request_hash: [u8; 32],
+}
+
+impl Login {
+    fn of(exchange: &Exchange<'_>) -> Result<Self, Cause> {
+        let client = exchange.request().client();
+        Ok(Self {
+            principal: client.unparse().map_err(|_| Cause::UnreadablePrincipal)?,
+            request_hash: hash_request(exchange.request_body()),
+        })
+    }
+
+    fn context<'a>(
+        &'a self,
+        client: &'a Client<'_>,
+        nonce: &'a [u8; FIDO_NONCE_LEN],
+        transcript: &'a [u8],
+    ) -> AssertionContext<'a> {
+        AssertionContext {
+            principal: &self.principal,
+            nonce,
+            transcript,
+            request_hash: self.request_hash,
+            required: client.required(),
+        }
+    }
+}
+
 /// "What the KDC checks": the assertion must be good for this request.
 fn verify(
     client: &Client<'_>,
     decision: &Decision<'_>,
-    exchange: &Exchange<'_>,
+    login: &Login,
     assertion: &FidoAssertion,
     answer: &FidoAnswer<'_, KeyBlock>,
 ) -> Result<Accepted, Cause> {
     if let Decision::Refuse(cause) = decision {
         return Err(*cause);
     }
-    let principal = unparse_client(exchange)?;
-    let context = AssertionContext {
-        principal: &principal,
-        nonce: answer.nonce(),
-        transcript: answer.transcript(),
-        request_hash: hash_request(exchange.request_body()),
-        required: client.required(),
-    };
+    let context = login.context(client, answer.nonce(), answer.transcript());
     verify_assertion(client.enrolment.credentials(), assertion, &context)
 }
 
 /// Spends the time that [`verify`] would have taken.
-fn spend(
-    client: &Client<'_>,
-    exchange: &Exchange<'_>,
-    usable: &[Usable<'_>],
-    checked: Option<&FidoAssertion>,
-) -> Result<(), Cause> {
-    let principal = unparse_client(exchange)?;
-    let context = AssertionContext {
-        principal: &principal,
-        nonce: &[0; FIDO_NONCE_LEN],
-        transcript: &[0; TRANSCRIPT_LEN],
-        request_hash: hash_request(exchange.request_body()),
-        required: client.required(),
-    };
+fn spend(client: &Client<'_>, login: &Login, usable: &[Usable<'_>], checked: Option<&FidoAssertion>) {
+    let context = login.context(client, &[0; FIDO_NONCE_LEN], &[0; TRANSCRIPT_LEN]);
     spend_checks(client.enrolment.credentials(), usable, checked, &context);
-    Ok(())
-}
-
-fn unparse_client(exchange: &Exchange<'_>) -> Result<Vec<u8>, Cause> {
-    let client = exchange.request().client();
-    client.unparse().map_err(|_| Cause::UnreadablePrincipal)
 }
 
 /// The client's fault: it counts for lockout, and the cause goes into the KDC's own log line.
