@@ -167,7 +167,7 @@ fn run(options: &Options) -> Result<(), Error> {
         (figures.client, figures.loading) = (Some(client), Some(loading));
     }
     if wanted(Part::Timing) {
-        sections.push(timing::run(plan.refusals)?);
+        sections.push(timing::run(plan.refusals, plan.counted_logins)?);
     }
     if wanted(Part::Soak) {
         let (section, soak) = soak::run(plan.soak)?;

@@ -5,7 +5,7 @@ use krb5_fido_protocol::{
     Error as Cause, VerifiedFactor,
     fido::{
         client_data::hash_request,
-        decoy::spend_checks,
+        decoy::{spend_checks, spend_reading},
         factor::{FidoAssertion, FidoFactor, FidoNotice, NoticeCode},
         policy::{Decision, Usable, build_challenge},
         verify::{Accepted, AssertionContext, verify_assertion},
@@ -198,6 +198,9 @@ fn verify_in_clear(
         Err(SpakeError::Kerberos(error)) => return Err(fault(error)),
     };
 
+    if presented.is_none() {
+        spend_reading();
+    }
     let checked = presented.filter(|_| cause == Cause::BadSignature);
     spend(client, &login, decision.usable(), checked.as_ref());
     log::assertion_refused(exchange.request(), cause);

@@ -4,18 +4,21 @@
 //! refusal takes. Behind the right password an assertion is checked; which kind of key it names and how well it is formed,
 //! the guesser chooses. So every refusal does one signature check for each kind of key that could have been named.
 
+use core::hint::black_box;
+use std::sync::LazyLock;
+
 use curve25519_dalek::Scalar;
 use sha2::{Digest, Sha256};
 
 use super::{
     cose::{Parameters, PublicKey},
-    factor::FidoAssertion,
+    factor::{FidoAssertion, FidoFactor},
     label::Label,
     policy::Usable,
     record::CredentialRecord,
     verify::{AssertionContext, verify_assertion},
 };
-use crate::asn1::decode_signature;
+use crate::{asn1::decode_signature, registry::SF_FIDO, spake::message::SecondFactor};
 
 /// UP and UV: what no policy refuses before it looks at the signature.
 const FLAGS: u8 = 0x05;
@@ -42,6 +45,28 @@ pub fn spend_checks(
         drop(verify_assertion(credentials, &make_decoy(credential), context));
     }
 }
+
+/// Reads an assertion, as a right password makes the KDC do, for a refusal that has not read any.
+pub fn spend_reading() {
+    let Some(message) = &*READ_IN_VAIN else { return };
+    let factor = SecondFactor::decode_padded(message).ok();
+    let data = factor.and_then(|factor| factor.data).unwrap_or_default();
+    drop(black_box(FidoFactor::decode(&data)));
+}
+
+/// SF-FIDO with an assertion of common lengths.
+static READ_IN_VAIN: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| {
+    let assertion = FidoFactor::Assertion(FidoAssertion {
+        credential_id: vec![DIGIT; 64],
+        authenticator_data: vec![DIGIT; 37],
+        signature: vec![DIGIT; 71],
+    });
+    let factor = SecondFactor {
+        factor_type: SF_FIDO,
+        data: assertion.encode().ok(),
+    };
+    factor.encode().ok()
+});
 
 /// The first credential of each kind of key, without the kind that was checked.
 fn find_unspent<'a>(usable: &[Usable<'a>], checked: Option<&FidoAssertion>) -> Vec<&'a CredentialRecord> {

@@ -225,3 +225,11 @@ fn rsa_signatures_that_cannot_verify() {
         assert!(!could_verify(&key, bad));
     }
 }
+
+#[test]
+fn what_is_read_in_vain_is_an_assertion() {
+    let message = READ_IN_VAIN.as_ref().unwrap();
+    let factor = SecondFactor::decode_padded(message).unwrap();
+    let data = factor.data.unwrap();
+    assert!(matches!(FidoFactor::decode(&data), Ok(FidoFactor::Assertion(_))));
+}
