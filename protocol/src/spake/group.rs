@@ -191,6 +191,16 @@ pub(super) enum Role {
     Client,
 }
 
+impl Role {
+    /// The other side.
+    pub(super) const fn peer(self) -> Self {
+        match self {
+            Self::Kdc => Self::Client,
+            Self::Client => Self::Kdc,
+        }
+    }
+}
+
 /// x or y, marshalled as in the secure cookie: in range and not zero.
 pub(super) struct PrivateScalar(SecretBytes);
 

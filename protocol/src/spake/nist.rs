@@ -90,11 +90,7 @@ impl<C: PrimeCurveParams> Curve<C> {
         let public = parse_element::<C>(public)?;
         let private = self.parse_private(private)?;
         let multiplier = parse_scalar_mod_order::<C>(multiplier)?;
-        let peer = match role {
-            Role::Kdc => Role::Client,
-            Role::Client => Role::Kdc,
-        };
-        let mask = sum([(self.mask(peer), &multiplier)]);
+        let mask = sum([(self.mask(role.peer()), &multiplier)]);
         let unmasked = Zeroizing::new(public - *mask);
         marshal_element(&Zeroizing::new(*unmasked * *private))
     }

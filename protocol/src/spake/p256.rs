@@ -51,11 +51,7 @@ pub(super) fn result(
     let mut point = Wiped(parse_element(public)?);
     let private = parse_private(private)?;
     let multiplier = parse_scalar_mod_order(multiplier)?;
-    let peer = match role {
-        Role::Kdc => Role::Client,
-        Role::Client => Role::Kdc,
-    };
-    point.0 -= mask(role, peer, &multiplier).0;
+    point.0 -= mask(role, role.peer(), &multiplier).0;
     point.0 *= &private.0;
     marshal_element(&point)
 }
