@@ -1,7 +1,11 @@
 //! What krb5.conf and `kinit -X` say about security keys.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use krb5_fido_protocol::{
+    fido::client_settings::{ClientSettings, DEVICE, InvalidValue},
+    helper::AttachedKey,
+};
 use krb5_plugin::{Context, Error, Failure, Profile, parse_duration};
 
 use crate::texts;
@@ -14,8 +18,8 @@ const HELPER: &str = match option_env!("KRB5_FIDO_HELPER") {
 
 const TIMEOUT_DEFAULT: &str = "60s";
 
-const DEVICE: &str = "fido_device";
 const TIMEOUT: &str = "fido_timeout";
+const HELPER_PATH: &str = "fido_helper";
 
 /// The values of fido_device that name no device.
 const DEVICES_UNNAMED: [&str; 2] = ["auto", "none"];
@@ -44,55 +48,67 @@ impl Options {
 
 /// The configuration for one realm.
 pub(crate) struct Config {
-    pub(crate) rp_id: Option<String>,
-    pub(crate) public_suffix_list: Option<String>,
-    pub(crate) devices: Vec<String>,
+    /// Whom to sign for, and with which keys.
+    pub(crate) settings: ClientSettings,
     /// Seconds.
     pub(crate) timeout: u32,
     pub(crate) helper: PathBuf,
 }
 
+/// Why there is none: a text for the user.
+struct Unreadable(String);
+
+impl From<InvalidValue> for Unreadable {
+    fn from(invalid: InvalidValue) -> Self {
+        Self(texts::invalid_value(invalid.relation, &invalid.value))
+    }
+}
+
+impl From<Error> for Unreadable {
+    fn from(error: Error) -> Self {
+        Self(error.text())
+    }
+}
+
 impl Config {
-    /// Whether a device is named, so that its absence is an error.
-    pub(crate) fn names_a_device(&self) -> bool {
-        self.devices
-            .iter()
-            .any(|device| !DEVICES_UNNAMED.contains(&device.as_str()))
+    /// The devices that are named, so that their absence is an error.
+    pub(crate) fn named_devices(&self) -> Vec<AttachedKey> {
+        let devices = self.settings.devices.iter();
+        let named = devices.filter(|device| !DEVICES_UNNAMED.contains(&device.as_str()));
+        let key = |path: &String| AttachedKey {
+            path: path.clone(),
+            product: String::new(),
+            state: None,
+        };
+        named.map(key).collect()
     }
 
     /// Reads the configuration for `realm`. An error is a text for the user.
     pub(crate) fn read(context: Context<'_>, realm: &str, options: &Options) -> Result<Self, String> {
-        let profile = Profile::of(context).map_err(|error| error.text())?;
-        let values = |relation| {
-            profile
-                .realm_values(realm, relation)
-                .map_err(|error| error.text())
-        };
+        Self::try_read(context, realm, options).map_err(|unreadable| unreadable.0)
+    }
+
+    fn try_read(context: Context<'_>, realm: &str, options: &Options) -> Result<Self, Unreadable> {
+        let profile = Profile::of(context)?;
+        let values = |relation: &str| Ok::<_, Unreadable>(profile.realm_values(realm, relation)?);
         let value = |relation| values(relation).map(|values| values.into_iter().next());
 
-        let rp_id = value("fido_rp_id")?;
-        let wants_facets =
-            value("fido_facets_url")?.is_some() && value("fido_facets")?.as_deref() != Some("no");
-        if wants_facets && rp_id.is_none() {
-            return Err(texts::FACETS_UNSUPPORTED.to_owned());
+        let mut settings = ClientSettings::read(values)?;
+        if let Some(device) = &options.device {
+            settings.devices = vec![device.clone()];
         }
         let timeout = match &options.timeout {
             Some(timeout) => timeout.clone(),
             None => value(TIMEOUT)?.unwrap_or_else(|| TIMEOUT_DEFAULT.to_owned()),
         };
-        let helper = PathBuf::from(value("fido_helper")?.unwrap_or_else(|| HELPER.to_owned()));
-        if !helper.is_absolute() {
-            return Err(texts::invalid_value("fido_helper", &helper.display().to_string()));
+        let helper = value(HELPER_PATH)?.unwrap_or_else(|| HELPER.to_owned());
+        if !Path::new(&helper).is_absolute() {
+            return Err(Unreadable(texts::invalid_value(HELPER_PATH, &helper)));
         }
         Ok(Self {
-            rp_id,
-            public_suffix_list: value("fido_public_suffix_list")?,
-            devices: match &options.device {
-                Some(device) => vec![device.clone()],
-                None => values(DEVICE)?,
-            },
-            timeout: parse_timeout(&timeout)?,
-            helper,
+            settings,
+            timeout: parse_timeout(&timeout).map_err(Unreadable)?,
+            helper: helper.into(),
         })
     }
 }

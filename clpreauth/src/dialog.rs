@@ -4,12 +4,16 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     io,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use krb5_fido_protocol::{
     fido::factor::FidoAssertion,
-    helper::{Assert, Message, PIN_MAX, PinWanted, decode, decode_length, encode},
+    helper::{
+        Assert, AttachedKey, Choice, Failure, Message, PIN_MAX, PinReason, PinWanted, decode, decode_length,
+        encode,
+    },
     secret::SecretBytes,
 };
 use krb5_plugin::{
@@ -34,48 +38,81 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A text for the user, of why there is no assertion.
 type Text = String;
 
-/// Whether a key is attached: nothing is asked of it.
-pub(crate) fn is_key_attached(config: &Config) -> Result<bool, Text> {
+/// Which keys are attached: nothing is asked of them.
+pub(crate) fn list_keys(config: &Config) -> Result<Vec<AttachedKey>, Text> {
     let helper = Helper::start(config, GRACE)?;
-    helper.send(&Message::Probe(config.devices.clone()))?;
+    helper.send(&Message::Probe(config.settings.devices.clone()))?;
     match helper.receive()? {
-        Message::Attached(attached) => Ok(attached),
+        Message::Attached(keys) => Ok(keys),
         _ => Err(helper.failed()),
     }
 }
 
-/// Has `request` signed by a key. Nothing is left running when this returns.
-pub(crate) fn get_assertion(
-    context: Context<'_>,
-    config: &Config,
-    request: Assert,
-    prompter: Option<Prompter<'_>>,
-) -> Result<FidoAssertion, Text> {
-    let realm = request.realm.clone();
-    let principal = String::from_utf8_lossy(&request.principal).into_owned();
-    let helper = Helper::start(config, Duration::from_secs(config.timeout.into()) + GRACE)?;
-    helper.send(&Message::Assert(Box::new(request)))?;
-    loop {
-        match helper.receive()? {
-            Message::PinWanted(wanted) => {
-                let pin = ask_pin(prompter, &wanted, &principal)?;
-                helper.send(&Message::Pin(pin))?;
+/// A helper that has been told what to sign, and waits for its user's choice. Its drop ends it.
+pub(crate) struct Dialog {
+    helper: Helper,
+    realm: String,
+    principal: String,
+    /// The keys that can be used.
+    keys: Vec<AttachedKey>,
+}
+
+impl Dialog {
+    /// Starts a helper for `request`, and learns from it which keys are there.
+    pub(crate) fn open(context: Context<'_>, config: &Config, request: Assert) -> Result<Self, Text> {
+        let realm = request.realm.clone();
+        let principal = String::from_utf8_lossy(&request.principal).into_owned();
+        let helper = Helper::start(config, Duration::from_secs(config.timeout.into()) + GRACE)?;
+        helper.send(&Message::Assert(Box::new(request)))?;
+        let keys = loop {
+            match helper.receive()? {
+                Message::Skipped(rp_id) => trace::party_skipped(context, &rp_id),
+                Message::FacetsUnused { url, reason } => trace::facets_unused(context, &url, &reason),
+                Message::Attached(keys) => break keys,
+                Message::Failed(failure) => return Err(texts::failure(&failure, &principal, &realm)),
+                _ => return Err(helper.failed()),
             }
-            Message::TouchNow(products) => show(prompter, &texts::touch_now(&realm, &products)),
-            Message::Waiting(cause) => {
-                let text = texts::failure(&cause, &principal, &realm);
-                trace::key_awaited(context, &text);
-                // Nobody would know what the wait is for.
-                if prompter.is_none() {
-                    return Err(text);
+        };
+        Ok(Self {
+            helper,
+            realm,
+            principal,
+            keys,
+        })
+    }
+
+    pub(crate) fn keys(&self) -> &[AttachedKey] {
+        &self.keys
+    }
+
+    /// Has the request signed by a key. Nothing is left running when this returns.
+    pub(crate) fn get_assertion(
+        self,
+        context: Context<'_>,
+        choice: Choice,
+        prompter: Option<Prompter<'_>>,
+    ) -> Result<FidoAssertion, Text> {
+        let (realm, principal) = (&self.realm, &self.principal);
+        self.helper.send(&Message::Choose(choice))?;
+        loop {
+            match self.helper.receive()? {
+                Message::PinWanted(wanted) => {
+                    let pin = ask_pin(prompter, &wanted, principal, realm)?;
+                    self.helper.send(&Message::Pin(pin))?;
                 }
-                show(prompter, &texts::waiting(&cause, &principal, &realm));
-            }
-            Message::Skipped(rp_id) => trace::party_skipped(context, &rp_id),
-            Message::Assertion(assertion) => return Ok(assertion),
-            Message::Failed(failure) => return Err(texts::failure(&failure, &principal, &realm)),
-            Message::Assert(_) | Message::Pin(_) | Message::Probe(_) | Message::Attached(_) => {
-                return Err(helper.failed());
+                Message::TouchNow(products) => show(prompter, &texts::touch_now(realm, &products)),
+                Message::Waiting(cause) => {
+                    let text = texts::failure(&cause, principal, realm);
+                    trace::key_awaited(context, &text);
+                    // Nobody would know what the wait is for.
+                    if prompter.is_none() {
+                        return Err(text);
+                    }
+                    show(prompter, &texts::waiting(&cause, principal, realm));
+                }
+                Message::Assertion(assertion) => return Ok(assertion),
+                Message::Failed(failure) => return Err(texts::failure(&failure, principal, realm)),
+                _ => return Err(self.helper.failed()),
             }
         }
     }
@@ -87,8 +124,15 @@ fn show(prompter: Option<Prompter<'_>>, banner: &str) {
     }
 }
 
-fn ask_pin(prompter: Option<Prompter<'_>>, wanted: &PinWanted, principal: &str) -> Result<SecretBytes, Text> {
-    let prompter = prompter.ok_or_else(|| texts::PIN_BUT_NO_PROMPTER.to_owned())?;
+fn ask_pin(
+    prompter: Option<Prompter<'_>>,
+    wanted: &PinWanted,
+    principal: &str,
+    realm: &str,
+) -> Result<SecretBytes, Text> {
+    let Some(prompter) = prompter else {
+        return Err(refuse_pin(wanted, principal, realm));
+    };
     for banner in texts::before_pin(wanted, principal) {
         prompter.show(&banner);
     }
@@ -102,16 +146,28 @@ fn ask_pin(prompter: Option<Prompter<'_>>, wanted: &PinWanted, principal: &str) 
     }
 }
 
+/// Without a prompter there is no PIN but that of a responder, which may have been wrong.
+fn refuse_pin(wanted: &PinWanted, principal: &str, realm: &str) -> Text {
+    if wanted.reason != PinReason::WrongPin {
+        return texts::PIN_BUT_NO_PROMPTER.to_owned();
+    }
+    let wrong = Failure::PinInvalid {
+        product: wanted.product.clone(),
+        retries: wanted.retries,
+    };
+    texts::failure(&wrong, principal, realm)
+}
+
 /// The running helper. Its drop ends it.
-struct Helper<'a> {
+struct Helper {
     child: Child,
-    config: &'a Config,
+    path: PathBuf,
     /// How long it may take to answer.
     patience: Duration,
 }
 
-impl<'a> Helper<'a> {
-    fn start(config: &'a Config, patience: Duration) -> Result<Self, Text> {
+impl Helper {
+    fn start(config: &Config, patience: Duration) -> Result<Self, Text> {
         let environment = environment();
         let environment: Vec<(&str, &OsStr)> = environment
             .iter()
@@ -122,7 +178,7 @@ impl<'a> Helper<'a> {
         })?;
         Ok(Self {
             child,
-            config,
+            path: config.helper.clone(),
             patience,
         })
     }
@@ -170,7 +226,7 @@ impl<'a> Helper<'a> {
     }
 
     fn path(&self) -> String {
-        self.config.helper.display().to_string()
+        self.path.display().to_string()
     }
 }
 

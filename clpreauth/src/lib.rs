@@ -6,6 +6,7 @@ mod config;
 mod dialog;
 mod module;
 mod passes;
+mod refusal;
 mod texts;
 mod trace;
 

@@ -1,9 +1,11 @@
 //! What libkrb5 calls: decodes and dispatches.
 
 use core::{cell::RefCell, ffi::CStr};
+use std::time::Instant;
 
 use krb5_fido_protocol::{
-    registry::PA_SPAKE,
+    helper::{AttachedKey, Choice},
+    registry::{PA_ETYPE_INFO2, PA_SPAKE},
     spake::{
         Group,
         client::{Responded, encode_support},
@@ -16,31 +18,68 @@ use krb5_plugin::{
     clpreauth::{Exchange, Module},
 };
 
-use crate::{config::Options, passes, texts, trace};
+use crate::{
+    config::Options,
+    passes::{self, Opened},
+    refusal::{LastRefusal, Wanted},
+    texts, trace,
+};
 
 /// The module's data: one per krb5_context.
 pub(crate) struct SpakeClient {
     groups: Vec<Group>,
     /// Shared with a prompter that calls libkrb5 again: borrowed for as long as a copy takes.
     options: RefCell<Options>,
+    refusal: LastRefusal,
 }
 
 /// How far one request for tickets has come.
-#[derive(Default)]
 pub(crate) struct Request {
+    begun: Instant,
+    /// Whether it repeats a login that was refused, once that is known.
+    is_repetition: Option<bool>,
     /// The support message as sent, empty if none was.
     pub(crate) support: Vec<u8>,
-    /// Set with the response; taken by the factor's answer.
+    /// The keys that are attached, if the challenge leaves something to choose; or why nothing can be chosen.
+    pub(crate) found: Option<Result<Vec<AttachedKey>, Failure>>,
+    /// What a responder chose so far.
+    pub(crate) choice: Choice,
+    /// Set with the response; taken by the factor's message.
     pub(crate) responded: Option<Responded<KeyBlock>>,
+    /// The factor's message, or a text for the user, of why it will not be answered.
+    pub(crate) opened: Option<Result<Opened, String>>,
     /// A response was sent: the challenge is not taken a second time.
     pub(crate) has_responded: bool,
     /// With SF-FIDO: from here on nothing but our own text may end the login on this side.
     pub(crate) chose_fido: bool,
+    /// What was wanted with the last request, which a key has signed.
+    pub(crate) last_word: Option<Wanted>,
+    /// The KDC has answered that with a ticket.
+    has_ticket: bool,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            is_repetition: None,
+            support: Vec::new(),
+            found: None,
+            choice: Choice::default(),
+            responded: None,
+            opened: None,
+            has_responded: false,
+            chose_fido: false,
+            last_word: None,
+            has_ticket: false,
+        }
+    }
 }
 
 impl Module for SpakeClient {
     const NAME: &'static CStr = c"spake";
-    const PA_TYPES: &'static [i32; 2] = &[PA_SPAKE, 0];
+    // The KDC sends PA-ETYPE-INFO2 along with a ticket (RFC 4120 section 5.2.7.5): that tells that there is one.
+    const PA_TYPES: &'static [i32] = &[PA_SPAKE, PA_ETYPE_INFO2, 0];
     const ON_PANIC: Error = Error::PASSWORD_INTERRUPTED;
     type Request = Request;
 
@@ -62,6 +101,7 @@ impl Module for SpakeClient {
         Ok(Self {
             groups,
             options: RefCell::default(),
+            refusal: LastRefusal::default(),
         })
     }
 
@@ -69,16 +109,30 @@ impl Module for SpakeClient {
         self.options.borrow_mut().take(attribute, value)
     }
 
-    fn prepare_questions(&self, _: &mut Request, exchange: &Exchange<'_>) {
-        if let Ok(PaSpake::Challenge { group, factors, .. }) = PaSpake::decode(exchange.message())
-            && self.permits(group)
-            && passes::can_respond(&factors)
-        {
-            exchange.need_reply_key();
+    fn prepare_questions(&self, request: &mut Request, exchange: &Exchange<'_>) -> Result<(), Failure> {
+        if exchange.pa_type() != PA_SPAKE {
+            return Ok(());
         }
+        if self.is_repetition(request, exchange) {
+            trace::not_repeated(exchange.context());
+            return Err(Failure::new(Error::KDC_UNREACHABLE, texts::NOT_REPEATED));
+        }
+        let options = self.options.borrow().clone();
+        match PaSpake::decode(exchange.message()) {
+            Ok(PaSpake::Challenge { group, factors, .. }) if self.permits(group) => {
+                passes::prepare_challenge(request, exchange, &factors, &options);
+            }
+            Ok(PaSpake::EncData(factor)) => passes::prepare_factor(request, exchange, &factor, &options),
+            _ => {}
+        }
+        Ok(())
     }
 
     fn process(&self, request: &mut Request, exchange: &Exchange<'_>) -> Result<Option<Vec<u8>>, Failure> {
+        if exchange.pa_type() != PA_SPAKE {
+            request.has_ticket = request.last_word.is_some();
+            return Ok(None);
+        }
         let answer = self.dispatch(request, exchange);
         let answer = if request.chose_fido {
             answer.map_err(end_login)
@@ -86,6 +140,12 @@ impl Module for SpakeClient {
             answer
         };
         answer.map(Some)
+    }
+
+    fn end(&self, request: Request) {
+        if let Some(wanted) = request.last_word.filter(|_| !request.has_ticket) {
+            self.refusal.remember(wanted);
+        }
     }
 }
 
@@ -120,6 +180,14 @@ impl SpakeClient {
             PaSpake::EncData(factor) => passes::process_factor(request, exchange, &factor, &options),
             PaSpake::Support { .. } | PaSpake::Response { .. } => Err(Error::PREAUTH_FAILED.into()),
         }
+    }
+
+    fn is_repetition(&self, request: &mut Request, exchange: &Exchange<'_>) -> bool {
+        let begun = request.begun;
+        *request.is_repetition.get_or_insert_with(|| {
+            let wanted = Wanted::of(exchange);
+            wanted.is_ok_and(|wanted| self.refusal.is_repeated_by(&wanted, begun))
+        })
     }
 
     fn permits(&self, group: i32) -> bool {

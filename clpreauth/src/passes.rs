@@ -4,12 +4,13 @@ use krb5_fido_protocol::{
     fido::{
         client_data::hash_request,
         factor::{FidoChallenge, FidoFactor, FidoHello},
+        question::{Answer, Factor, QUESTION, encode_question},
     },
-    helper::Assert,
+    helper::{Assert, AttachedKey, Choice, Failure as KeyFailure},
     registry::{FIDO_VERSION, SF_FIDO, SF_NONE},
     spake::{
         Event, SpakeError,
-        client::{self, Agreed, Asked},
+        client::{self, Agreed, Asked, Responded},
         message::{EncryptedData, SecondFactor},
     },
 };
@@ -17,52 +18,117 @@ use krb5_plugin::{Context, Error, Failure, KeyBlock, SystemRandom, clpreauth::Ex
 
 use crate::{
     config::{Config, Options},
-    dialog::{get_assertion, is_key_attached},
+    dialog::{Dialog, list_keys},
     module::Request,
+    refusal::Wanted,
     texts, trace,
 };
 
-/// Whether one of the offered factors can be responded with.
-pub(crate) fn can_respond(offered: &[SecondFactor]) -> bool {
-    offers(offered, SF_FIDO) || offers(offered, SF_NONE)
+/// A challenge that came encrypted, and the helper that has been told of it.
+pub(crate) struct Opened {
+    asked: Asked<KeyBlock>,
+    dialog: Dialog,
 }
 
 fn offers(offered: &[SecondFactor], wanted: i32) -> bool {
     offered.iter().any(|factor| factor.factor_type == wanted)
 }
 
-/// The factor to respond with: SF-FIDO where it is offered, unless the user may do without a key and has none here.
+/// Before [`process_challenge`]: the password will be needed, and a program may choose, where there is something to choose.
+pub(crate) fn prepare_challenge(
+    request: &mut Request,
+    exchange: &Exchange<'_>,
+    offered: &[SecondFactor],
+    options: &Options,
+) {
+    let (with_key, without) = (offers(offered, SF_FIDO), offers(offered, SF_NONE));
+    if request.has_responded || !(with_key || without) {
+        return;
+    }
+    exchange.need_reply_key();
+    let is_clear = |factor: &SecondFactor| factor.factor_type == SF_FIDO && factor.data.is_some();
+    if !with_key || !(without || offered.iter().any(is_clear)) {
+        return;
+    }
+    let found = find_keys(exchange, options);
+    if let Ok(keys) = &found {
+        let factors = [Some(Factor::Fido), without.then_some(Factor::None)];
+        ask(exchange, keys, &factors.into_iter().flatten().collect::<Vec<_>>());
+    }
+    request.found = Some(found);
+}
+
+/// The keys that are attached: those that are named count as such. An impossible configuration is an error, not the absence
+/// of a key; a helper that cannot say whether one is attached is.
+fn find_keys(exchange: &Exchange<'_>, options: &Options) -> Result<Vec<AttachedKey>, Failure> {
+    let realm = realm(exchange);
+    let config = Config::read(exchange.context(), &realm, options)
+        .map_err(|text| Failure::new(Error::PASSWORD_INTERRUPTED, text))?;
+    let named = config.named_devices();
+    if !named.is_empty() {
+        return Ok(named);
+    }
+    Ok(list_keys(&config).unwrap_or_else(|cause| {
+        trace::no_key(exchange.context(), &cause);
+        Vec::new()
+    }))
+}
+
+/// Asks the program's responder. A question that cannot be asked fails no login.
+fn ask(exchange: &Exchange<'_>, keys: &[AttachedKey], factors: &[Factor]) {
+    let Ok(principal) = exchange.client().unparse() else {
+        return;
+    };
+    let principal = String::from_utf8_lossy(&principal);
+    let question = encode_question(&realm(exchange), &principal, keys, factors);
+    let _asked = exchange.ask(QUESTION, &question);
+}
+
+/// What the responder chose in this pass, if it did. An error is a text for the user.
+fn read_answer(exchange: &Exchange<'_>) -> Result<Option<Answer>, String> {
+    let Some(answer) = exchange.answer(QUESTION) else {
+        return Ok(None);
+    };
+    let answer = str::from_utf8(answer.expose()).map(Answer::parse);
+    match answer {
+        Ok(Ok(answer)) => Ok(Some(answer)),
+        Ok(Err(_)) | Err(_) => Err(texts::MALFORMED_ANSWER.to_owned()),
+    }
+}
+
+fn realm(exchange: &Exchange<'_>) -> String {
+    String::from_utf8_lossy(exchange.client().realm()).into_owned()
+}
+
+/// The factor to respond with: what a responder chose; else SF-FIDO where it is offered, unless the user may do without a
+/// key and has none here.
 fn choose_factor(
+    request: &mut Request,
     exchange: &Exchange<'_>,
     offered: &[SecondFactor],
     options: &Options,
 ) -> Result<i32, Failure> {
-    match (offers(offered, SF_FIDO), offers(offered, SF_NONE)) {
-        (true, true) => Ok(if find_key(exchange, options)? {
-            SF_FIDO
-        } else {
-            SF_NONE
-        }),
-        (true, false) => Ok(SF_FIDO),
-        (false, true) => Ok(SF_NONE),
+    let context = exchange.context();
+    let answer = read_answer(exchange).map_err(|text| end(context, text))?;
+    let Answer { choice, factor } = answer.unwrap_or_default();
+    request.choice = choice;
+    match (offers(offered, SF_FIDO), offers(offered, SF_NONE), factor) {
+        (true, true, Some(Factor::None)) => Ok(SF_NONE),
+        (true, false, Some(Factor::None)) => Err(end(context, cancelled(exchange))),
+        (true, true, None) => {
+            let found = request.found.take();
+            let keys = found.unwrap_or_else(|| find_keys(exchange, options))?;
+            Ok(if keys.is_empty() { SF_NONE } else { SF_FIDO })
+        }
+        (true, ..) => Ok(SF_FIDO),
+        (false, true, _) => Ok(SF_NONE),
         // "If none of the factors are acceptable to the client, it MUST abandon the exchange."
-        (false, false) => Err(Error::PREAUTH_FAILED.into()),
+        (false, false, _) => Err(Error::PREAUTH_FAILED.into()),
     }
 }
 
-/// Whether a key is named or attached. An impossible configuration is an error, not the absence of a key; a helper that
-/// cannot say whether one is attached is.
-fn find_key(exchange: &Exchange<'_>, options: &Options) -> Result<bool, Failure> {
-    let realm = String::from_utf8_lossy(exchange.client().realm()).into_owned();
-    let config = Config::read(exchange.context(), &realm, options)
-        .map_err(|text| Failure::new(Error::PASSWORD_INTERRUPTED, text))?;
-    if config.names_a_device() {
-        return Ok(true);
-    }
-    is_key_attached(&config).or_else(|cause| {
-        trace::no_key(exchange.context(), &cause);
-        Ok(false)
-    })
+fn cancelled(exchange: &Exchange<'_>) -> String {
+    texts::failure(&KeyFailure::Cancelled, "", &realm(exchange))
 }
 
 /// Responds to a challenge (RFC 9588 section 4.3). Its group is permitted. A challenge of SF-FIDO that came with it is
@@ -81,7 +147,7 @@ pub(crate) fn process_challenge(
     if request.has_responded {
         return Err(Error::PREAUTH_FAILED.into());
     }
-    let chosen = choose_factor(exchange, offered, options)?;
+    let chosen = choose_factor(request, exchange, offered, options)?;
     let challenge = find_challenge(offered, chosen).map_err(|text| end(context, text))?;
 
     let initial_key = exchange.reply_key()?;
@@ -119,7 +185,9 @@ fn send_response(
     let in_clear = challenge.is_some();
     let data = match challenge {
         Some(challenge) => {
-            let signed = sign(exchange, agreed.transcript(), challenge, options);
+            let choice = core::mem::take(&mut request.choice);
+            let signed = open_dialog(exchange, agreed.transcript(), challenge, options)
+                .and_then(|dialog| sign(exchange, dialog, choice));
             Some(signed.map_err(|text| end(context, text))?)
         }
         None => encode_hello(chosen)?,
@@ -136,6 +204,7 @@ fn send_response(
     // An assertion is the last word: no factor message is expected after it.
     request.responded = (request.chose_fido && !in_clear).then_some(responded);
     if in_clear {
+        request.last_word = Wanted::of(exchange).ok();
         trace::fido_assertion_sent(context);
     }
     trace::response_sent(context);
@@ -165,45 +234,35 @@ fn encode_hello(factor_type: i32) -> Result<Option<Vec<u8>>, Failure> {
     Ok(Some(hello.encode().map_err(|_| Error::INTERNAL)?))
 }
 
-/// Answers the KDC's factor message: only SF-FIDO has one, and only its user could tell why there is no answer.
-pub(crate) fn process_factor(
+/// Before [`process_factor`]: opens the factor's message, has the helper look for keys, and lets a program choose.
+pub(crate) fn prepare_factor(
     request: &mut Request,
     exchange: &Exchange<'_>,
     encrypted: &EncryptedData,
     options: &Options,
-) -> Result<Vec<u8>, Failure> {
-    // Not expected unless SF-FIDO was responded with.
+) {
     let Some(responded) = request.responded.take() else {
-        return Err(Error::PREAUTH_FAILED.into());
+        return;
     };
-    let context = exchange.context();
-    let observe = &mut |event: Event<'_, KeyBlock>| trace::observed(context, &event);
-
-    let answer = responded
-        .open_factor(encrypted, observe)
-        .map_err(|_| texts::UNINTELLIGIBLE.to_owned())
-        .and_then(|(asked, data)| answer_fido(exchange, asked, &data, options));
-    answer.map_err(|text| end(context, text))
+    let opened = open_factor(exchange, responded, encrypted, options);
+    if let Ok(opened) = &opened {
+        ask(exchange, opened.dialog.keys(), &[Factor::Fido]);
+    }
+    request.opened = Some(opened);
 }
 
-/// With this error nothing else is tried.
-fn end(context: Context<'_>, text: String) -> Failure {
-    trace::fido_ended(context, &text);
-    Failure::new(Error::PASSWORD_INTERRUPTED, text)
-}
-
-fn answer_fido(
+fn open_factor(
     exchange: &Exchange<'_>,
-    asked: Asked<KeyBlock>,
-    data: &[u8],
+    responded: Responded<KeyBlock>,
+    encrypted: &EncryptedData,
     options: &Options,
-) -> Result<Vec<u8>, String> {
+) -> Result<Opened, String> {
     let context = exchange.context();
     let observe = &mut |event: Event<'_, KeyBlock>| trace::observed(context, &event);
-    let body = exchange.request_body();
-    let internal = |_| Error::INTERNAL.text();
-
-    let challenge = match FidoFactor::decode(data).map_err(|_| texts::UNINTELLIGIBLE)? {
+    let (asked, data) = responded
+        .open_factor(encrypted, observe)
+        .map_err(|_| texts::UNINTELLIGIBLE)?;
+    let challenge = match FidoFactor::decode(&data).map_err(|_| texts::UNINTELLIGIBLE)? {
         FidoFactor::Challenge(challenge) => challenge,
         FidoFactor::Notice(notice) => {
             let principal = exchange.client().unparse().map_err(|error| error.text())?;
@@ -215,22 +274,66 @@ fn answer_fido(
         }
         FidoFactor::Hello(_) | FidoFactor::Assertion(_) => return Err(texts::UNINTELLIGIBLE.to_owned()),
     };
-    let data = sign(exchange, asked.transcript(), challenge, options)?;
+    let dialog = open_dialog(exchange, asked.transcript(), challenge, options)?;
+    Ok(Opened { asked, dialog })
+}
+
+/// Answers the KDC's factor message: only SF-FIDO has one, and only its user could tell why there is no answer.
+pub(crate) fn process_factor(
+    request: &mut Request,
+    exchange: &Exchange<'_>,
+    encrypted: &EncryptedData,
+    options: &Options,
+) -> Result<Vec<u8>, Failure> {
+    // There is nothing left to prepare unless that went wrong.
+    prepare_factor(request, exchange, encrypted, options);
+    // Not expected unless SF-FIDO was responded with.
+    let Some(opened) = request.opened.take() else {
+        return Err(Error::PREAUTH_FAILED.into());
+    };
+    let answer = opened.and_then(|opened| answer_fido(request, exchange, opened));
+    answer.map_err(|text| end(exchange.context(), text))
+}
+
+/// With this error nothing else is tried.
+fn end(context: Context<'_>, text: String) -> Failure {
+    trace::fido_ended(context, &text);
+    Failure::new(Error::PASSWORD_INTERRUPTED, text)
+}
+
+fn answer_fido(request: &mut Request, exchange: &Exchange<'_>, opened: Opened) -> Result<Vec<u8>, String> {
+    let context = exchange.context();
+    let observe = &mut |event: Event<'_, KeyBlock>| trace::observed(context, &event);
+    let body = exchange.request_body();
+    let internal = |_| Error::INTERNAL.text();
+    let Opened { asked, dialog } = opened;
+
+    // What was chosen before counts where nothing is chosen now.
+    let mut choice = core::mem::take(&mut request.choice);
+    if let Some(answer) = read_answer(exchange)? {
+        if answer.factor == Some(Factor::None) {
+            return Err(cancelled(exchange));
+        }
+        choice.device = answer.choice.device.or(choice.device);
+        choice.pin = answer.choice.pin.or(choice.pin);
+    }
+    let data = sign(exchange, dialog, choice)?;
     // "K'[0] [...] is derived again from the last request": this one.
     let reply_key = asked.derive_reply_key(body, observe).map_err(internal)?;
     let message = asked.answer(body, data, observe).map_err(internal)?;
     exchange.set_reply_key(&reply_key).map_err(|error| error.text())?;
+    request.last_word = Wanted::of(exchange).ok();
     trace::fido_assertion_sent(context);
     Ok(message)
 }
 
-/// Has a key sign the request that is about to be sent. An error is a text for the user.
-fn sign(
+/// Has the helper look for keys that can sign the request that is about to be sent. An error is a text for the user.
+fn open_dialog(
     exchange: &Exchange<'_>,
     transcript: &[u8],
     challenge: FidoChallenge,
     options: &Options,
-) -> Result<Vec<u8>, String> {
+) -> Result<Dialog, String> {
     let context = exchange.context();
     let credentials = challenge
         .parties
@@ -239,13 +342,12 @@ fn sign(
         .sum();
     trace::fido_challenge_received(context, challenge.parties.len(), credentials);
 
-    let realm = String::from_utf8_lossy(exchange.client().realm()).into_owned();
+    let realm = realm(exchange);
     let config = Config::read(context, &realm, options)?;
     let wanted = Assert {
         realm,
-        rp_id: config.rp_id.clone(),
-        public_suffix_list: config.public_suffix_list.clone(),
-        devices: config.devices.clone(),
+        settings: config.settings.clone(),
+        kdc_facets_url: challenge.facets_url,
         timeout_seconds: config.timeout,
         principal: exchange.client().unparse().map_err(|error| error.text())?,
         nonce: challenge.nonce,
@@ -253,7 +355,12 @@ fn sign(
         request_hash: hash_request(exchange.request_body()),
         parties: challenge.parties,
     };
-    let assertion = get_assertion(context, &config, wanted, exchange.prompter())?;
+    Dialog::open(context, &config, wanted)
+}
+
+/// Has a key sign it. An error is a text for the user.
+fn sign(exchange: &Exchange<'_>, dialog: Dialog, choice: Choice) -> Result<Vec<u8>, String> {
+    let assertion = dialog.get_assertion(exchange.context(), choice, exchange.prompter())?;
     FidoFactor::Assertion(assertion)
         .encode()
         .map_err(|_| texts::UNINTELLIGIBLE.to_owned())

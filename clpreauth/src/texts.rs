@@ -67,8 +67,9 @@ pub(crate) const PIN_NOT_ENTERED: &str = "No PIN was entered: the login was give
 pub(crate) const PIN_TOO_LONG: &str = "The PIN of a security key has at most 63 bytes";
 pub(crate) const UNINTELLIGIBLE: &str =
     "The KDC asked for a security key in a way that this client does not understand";
-pub(crate) const FACETS_UNSUPPORTED: &str =
-    "fido_facets_url is set, and this version does not read facet lists: set fido_rp_id, or fido_facets = no";
+pub(crate) const MALFORMED_ANSWER: &str =
+    "This program answered the question \"fido\" with something else than krb5_fido.h describes";
+pub(crate) const NOT_REPEATED: &str = "The KDC refused the login a moment ago: it is not repeated, so that the key need not be touched once more";
 
 /// A relation of krb5.conf or an option of `kinit -X` with an impossible value.
 pub(crate) fn invalid_value(relation: &str, value: &str) -> String {
@@ -137,6 +138,10 @@ pub(crate) fn failure(failure: &Failure, principal: &str, realm: &str) -> String
         }
         Failure::NoAcceptedRelyingParty => format!(
             "The KDC of {realm} asked for signatures for other names than this client accepts: see fido_rp_id"
+        ),
+        Failure::FacetsUnused { url, reason } => format!(
+            "The KDC of {realm} asked for signatures for other names than this client accepts, \
+             and the facet list {url} was not used: {reason}"
         ),
         Failure::DeviceUnavailable { device, reason } => {
             format!("Could not open the security key {device}: {reason}")

@@ -54,6 +54,15 @@ pub(crate) fn party_skipped(context: Context<'_>, rp_id: &str) {
     trace::string(context, c"SF-FIDO relying party not accepted: ", &shown);
 }
 
+pub(crate) fn facets_unused(context: Context<'_>, url: &str, reason: &str) {
+    let shown = format!("{}: {reason}", url.escape_default());
+    trace::string(context, c"SF-FIDO facet list not used: ", &shown);
+}
+
+pub(crate) fn not_repeated(context: Context<'_>) {
+    trace::text(context, c"SF-FIDO login was refused: it is not repeated");
+}
+
 pub(crate) fn key_awaited(context: Context<'_>, cause: &str) {
     trace::string(context, c"SF-FIDO waits for a key: ", cause);
 }

@@ -9,14 +9,16 @@
 //! 4. An [`Exchange`] borrows everything from the arguments of one callback and does not outlive it.
 
 use core::{
-    ffi::{CStr, c_char, c_void},
+    ffi::{CStr, c_char, c_int, c_void},
     ptr,
 };
+use std::ffi::CString;
 
+use krb5_fido_protocol::secret::SecretBytes;
 use krb5_sys::{
-    krb5_clpreauth_callbacks, krb5_clpreauth_moddata, krb5_clpreauth_modreq, krb5_clpreauth_rock,
-    krb5_clpreauth_vtable, krb5_context, krb5_data, krb5_error_code, krb5_get_init_creds_opt, krb5_kdc_req,
-    krb5_pa_data, krb5_plugin_vtable, krb5_prompter_fct,
+    PA_INFO, PA_REAL, krb5_clpreauth_callbacks, krb5_clpreauth_moddata, krb5_clpreauth_modreq,
+    krb5_clpreauth_rock, krb5_clpreauth_vtable, krb5_context, krb5_data, krb5_error_code,
+    krb5_get_init_creds_opt, krb5_kdc_req, krb5_pa_data, krb5_plugin_vtable, krb5_prompter_fct,
 };
 
 use crate::{
@@ -30,8 +32,9 @@ pub trait Module: Sized + 'static {
     /// The module's name, as in the `module` relation.
     const NAME: &'static CStr;
 
-    /// The pa-type and the 0 that ends the list, where libkrb5 can keep a pointer to it.
-    const PA_TYPES: &'static [i32; 2];
+    /// The pa-type that it answers, others that it only looks at, and the 0 that ends the list, where libkrb5 can keep a
+    /// pointer to it.
+    const PA_TYPES: &'static [i32];
 
     /// What a panic in [`Self::process`] becomes.
     const ON_PANIC: Error;
@@ -56,8 +59,15 @@ pub trait Module: Sized + 'static {
         value: &str,
     ) -> core::result::Result<(), Failure>;
 
-    /// Before [`Self::process`]: whether questions are to be asked. Must not fail a login.
-    fn prepare_questions(&self, request: &mut Self::Request, exchange: &Exchange<'_>);
+    /// Before [`Self::process`]: which questions are to be asked.
+    ///
+    /// # Errors
+    /// The login ends with this error, whatever else libkrb5 could try.
+    fn prepare_questions(
+        &self,
+        request: &mut Self::Request,
+        exchange: &Exchange<'_>,
+    ) -> core::result::Result<(), Failure>;
 
     /// Answers pa-data of the KDC: with pa-data of the same type, or with nothing.
     ///
@@ -68,6 +78,9 @@ pub trait Module: Sized + 'static {
         request: &mut Self::Request,
         exchange: &Exchange<'_>,
     ) -> core::result::Result<Option<Vec<u8>>, Failure>;
+
+    /// A request for tickets has ended, one way or the other.
+    fn end(&self, request: Self::Request);
 }
 
 /// The arguments of one callback.
@@ -122,6 +135,11 @@ impl<'a> Exchange<'a> {
         self.context
     }
 
+    /// The type of the KDC's pa-data: one of the module's.
+    pub fn pa_type(&self) -> i32 {
+        self.pa_type
+    }
+
     /// The KDC's pa-data.
     pub fn message(&self) -> &'a [u8] {
         self.message
@@ -136,6 +154,12 @@ impl<'a> Exchange<'a> {
     pub fn client(&self) -> Principal<'a> {
         // SAFETY: the request's own principal.
         unsafe { Principal::from_raw(self.context, self.request.client) }
+    }
+
+    /// The server principal of the request.
+    pub fn server(&self) -> Principal<'a> {
+        // SAFETY: the request's own principal.
+        unsafe { Principal::from_raw(self.context, self.request.server) }
     }
 
     /// The program's prompter, if it has one.
@@ -176,6 +200,40 @@ impl<'a> Exchange<'a> {
         unsafe { need(self.context.as_raw(), self.rock) };
     }
 
+    /// Asks the program's responder a question, if it has one: its answer is there in [`Module::process`].
+    ///
+    /// # Errors
+    /// A challenge with a NUL, out of memory.
+    pub fn ask(&self, question: &CStr, challenge: &str) -> Result<()> {
+        let ask = self.callbacks.ask_responder_question;
+        let Some(ask) = ask.filter(|_| self.callbacks.vers >= 2) else {
+            return Ok(());
+        };
+        let challenge = CString::new(challenge).map_err(|_| Error::INVALID)?;
+        // SAFETY: libkrb5's callback with its own rock (clpreauth_plugin.h); both strings are copied.
+        Error::check(unsafe {
+            ask(
+                self.context.as_raw(),
+                self.rock,
+                question.as_ptr(),
+                challenge.as_ptr(),
+            )
+        })
+    }
+
+    /// What the responder answered, if it did.
+    pub fn answer(&self, question: &CStr) -> Option<SecretBytes> {
+        let get = self.callbacks.get_responder_answer;
+        let get = get.filter(|_| self.callbacks.vers >= 2)?;
+        // SAFETY: as above.
+        let answer = unsafe { get(self.context.as_raw(), self.rock, question.as_ptr()) };
+        if answer.is_null() {
+            return None;
+        }
+        // SAFETY: NUL-terminated, and libkrb5's until the next pass; it is copied at once.
+        Some(SecretBytes::from(unsafe { CStr::from_ptr(answer) }.to_bytes()))
+    }
+
     /// Makes an error of the KDC final: no other mechanism is tried after it.
     pub fn disable_fallback(&self) {
         let Some(disable) = self
@@ -204,6 +262,7 @@ pub unsafe fn fill_vtable<M: Module>(major: i32, vtable: krb5_plugin_vtable) -> 
         };
         vtable.name = M::NAME.as_ptr();
         vtable.pa_type_list = M::PA_TYPES.as_ptr().cast_mut();
+        vtable.flags = Some(flags::<M>);
         vtable.init = Some(init::<M>);
         vtable.fini = Some(fini::<M>);
         vtable.request_init = Some(request_init::<M>);
@@ -229,6 +288,14 @@ unsafe extern "C" fn init<M: Module>(
     })
 }
 
+/// A module answers the first of its pa-types.
+unsafe extern "C" fn flags<M: Module>(_: krb5_context, pa_type: i32) -> c_int {
+    guard(PA_INFO, || match M::PA_TYPES.first() == Some(&pa_type) {
+        true => PA_REAL,
+        false => PA_INFO,
+    })
+}
+
 unsafe extern "C" fn fini<M: Module>(_: krb5_context, data: krb5_clpreauth_moddata) {
     // SAFETY: invariant 2.
     unsafe { release::<M, _>(data) };
@@ -248,13 +315,21 @@ unsafe extern "C" fn request_init<M: Module>(
 
 unsafe extern "C" fn request_fini<M: Module>(
     _: krb5_context,
-    _: krb5_clpreauth_moddata,
+    data: krb5_clpreauth_moddata,
     request: krb5_clpreauth_modreq,
 ) {
-    if !request.is_null() {
-        // SAFETY: invariant 2.
-        unsafe { release::<M::Request, _>(request) };
+    if request.is_null() {
+        return;
     }
+    guard((), || {
+        // SAFETY: invariant 2.
+        let request = unsafe { Box::<M::Request>::from_raw(request.cast()) };
+        let module: *const M = data.cast();
+        // SAFETY: invariants 2 and 3.
+        if let Some(module) = unsafe { module.as_ref() } {
+            module.end(*request);
+        }
+    });
 }
 
 unsafe extern "C" fn gic_opts<M: Module>(
@@ -290,9 +365,10 @@ unsafe extern "C" fn prep_questions<M: Module>(
     _: *mut krb5_data,
     element: *mut krb5_pa_data,
 ) -> krb5_error_code {
-    guard((), || {
-        // SAFETY: the context of this call.
-        let context = unsafe { Context::from_raw(context) };
+    // SAFETY: the context of this call.
+    let context = unsafe { Context::from_raw(context) };
+    // After a panic the login goes on without questions.
+    let failure = guard(None, || {
         // SAFETY: the arguments of this call; there is no prompter yet.
         let exchange =
             unsafe { Exchange::from_raw(context, callbacks, rock, request, request_body, element, None) };
@@ -300,11 +376,15 @@ unsafe extern "C" fn prep_questions<M: Module>(
         let state: *mut M::Request = request_data.cast();
         // SAFETY: invariants 2 and 3.
         let (module, state) = (unsafe { module.as_ref() }, unsafe { state.as_mut() });
-        if let (Some(module), Some(state), Ok(exchange)) = (module, state, exchange) {
-            module.prepare_questions(state, &exchange);
+        match (module, state, exchange) {
+            (Some(module), Some(state), Ok(exchange)) => module.prepare_questions(state, &exchange).err(),
+            _ => None,
         }
     });
-    0
+    match failure {
+        Some(failure) => guard_failure(context, failure.error, || Err(failure)),
+        None => 0,
+    }
 }
 
 unsafe extern "C" fn process<M: Module>(

@@ -28,6 +28,8 @@ codes! {
     POLICY = krb5_sys::KRB5KDC_ERR_POLICY;
     /// The one error after which libkrb5 tries no other mechanism and no other KDC.
     PASSWORD_INTERRUPTED = krb5_sys::KRB5_LIBOS_PWDINTR;
+    /// No KDC could be reached. From a repetition at the primary KDC libkrb5 goes back to the first KDC's error with it.
+    KDC_UNREACHABLE = krb5_sys::KRB5_KDC_UNREACH;
     /// The prompter could not read, which also ends every banner without prompts.
     CANNOT_READ_PASSWORD = krb5_sys::KRB5_LIBOS_CANTREADPWD;
     /// The module does not handle this.

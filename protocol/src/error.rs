@@ -53,6 +53,9 @@ pub enum Error {
     /// A COSE algorithm that is known and never allowed: ES512 or Ed448.
     #[error("{0} is never allowed")]
     ForbiddenAlgorithm(&'static str),
+    /// Not an answer to the responder question (krb5_fido.h).
+    #[error("malformed answer to the question fido")]
+    MalformedAnswer,
     /// Not a label of a credential.
     #[error("malformed credential label")]
     MalformedLabel,

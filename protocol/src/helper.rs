@@ -19,12 +19,15 @@ mod tests;
 pub use codec::{decode, decode_length, encode};
 
 use crate::{
-    fido::factor::{FidoAssertion, RelyingParty},
+    fido::{
+        client_settings::ClientSettings,
+        factor::{FidoAssertion, RelyingParty},
+    },
     secret::SecretBytes,
 };
 
 /// The version of the frames, under key 0.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// The largest body of a frame, in bytes: its length prefix not counted.
 pub const BODY_MAX: usize = 128 * 1024;
@@ -46,17 +49,59 @@ pub enum Message {
     Assertion(FidoAssertion),
     /// Type 6, helper to module, last: why there is no assertion, or no answer.
     Failed(Failure),
-    /// Type 7, module to helper, first and once, in place of [`Message::Assert`]: whether there is a key where these values
-    /// of relation `fido_device` look for one; none of them for its default. No key is opened.
+    /// Type 7, module to helper, first and once, in place of [`Message::Assert`]: which keys are there where these values
+    /// of relation `fido_device` look for them; none of them for its default. No key is opened.
     Probe(Vec<String>),
-    /// Type 8, helper to module, last: the answer to [`Message::Probe`]. A path or socket that is named counts as a key.
-    Attached(bool),
+    /// Type 8, helper to module: the attached keys. Last in answer to [`Message::Probe`], where a path or socket that is
+    /// named counts as a key and no state is told. In the course of [`Message::Assert`], once and before anything is asked
+    /// of the user, those that can be used, with their state; then the helper waits for [`Message::Choose`].
+    Attached(Vec<AttachedKey>),
     /// Type 9, helper to module, before any other: a party of [`Assert::parties`], as the KDC wrote its rpId, that this
     /// client does not sign for.
     Skipped(String),
     /// Type 10, helper to module: no attached key will do, for this cause, and the helper waits for another one. If none comes,
     /// it is how this ends.
     Waiting(Failure),
+    /// Type 11, module to helper: the answer to [`Message::Attached`].
+    Choose(Choice),
+    /// Type 12, helper to module, before any other: the facet list at this URL counts for nothing, for this reason.
+    FacetsUnused {
+        /// The URL, as configured or as the KDC wrote it.
+        url: String,
+        /// For people.
+        reason: String,
+    },
+}
+
+/// A key that is attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachedKey {
+    /// Its device path, or `unix:` and that of its socket: a value for relation `fido_device`.
+    pub path: String,
+    /// Its product name.
+    pub product: String,
+    /// What it says of itself, if it was asked.
+    pub state: Option<KeyState>,
+}
+
+/// How a key can verify its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyState {
+    /// A PIN is set.
+    pub pin_set: bool,
+    /// How many wrong PINs it still takes, if it has one and tells.
+    pub pin_retries: Option<u8>,
+    /// It verifies its user by fingerprint or the like.
+    pub builtin_uv: bool,
+}
+
+/// What a program chose for its user.
+#[derive(Default)]
+pub struct Choice {
+    /// The only key to use: a value of relation `fido_device`.
+    pub device: Option<String>,
+    /// The PIN to use first, if one is wanted; as in [`Message::Pin`].
+    pub pin: Option<SecretBytes>,
 }
 
 /// What to sign, for whom, and with which keys.
@@ -64,12 +109,10 @@ pub enum Message {
 pub struct Assert {
     /// The client's realm: the relying party identifiers follow from it.
     pub realm: String,
-    /// Relation `fido_rp_id`.
-    pub rp_id: Option<String>,
-    /// Relation `fido_public_suffix_list`: a path.
-    pub public_suffix_list: Option<String>,
-    /// Values of relation `fido_device`; none for its default.
-    pub devices: Vec<String>,
+    /// Whom to sign for, and with which keys.
+    pub settings: ClientSettings,
+    /// The facet list that the KDC names.
+    pub kdc_facets_url: Option<String>,
     /// Relation `fido_timeout`, in seconds.
     pub timeout_seconds: u32,
     /// The request's client as krb5_unparse_name prints it.
@@ -203,4 +246,12 @@ pub enum Failure {
     },
     /// 14: a fault of the helper itself, or frames that it did not expect.
     Internal,
+    /// 15: this client signs for none of the relying parties that the KDC named, and a facet list that might have vouched
+    /// for one counts for nothing.
+    FacetsUnused {
+        /// Its URL.
+        url: String,
+        /// For people.
+        reason: String,
+    },
 }

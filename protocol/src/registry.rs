@@ -5,6 +5,9 @@ use core::ffi::CStr;
 /// PA-SPAKE (RFC 9588 section 12, IANA preauthentication types).
 pub const PA_SPAKE: i32 = 151;
 
+/// PA-ETYPE-INFO2 (RFC 4120 section 5.2.7.5).
+pub const PA_ETYPE_INFO2: i32 = 19;
+
 /// KEY_USAGE_SPAKE (RFC 9588 section 4.3): encryption of second factors.
 pub const KEY_USAGE_SPAKE: i32 = 65;
 

@@ -1,17 +1,17 @@
 //! Which keys are there, what they hold, and the wait for one that will do.
 
 use std::{
-    sync::mpsc::{Sender, channel},
-    thread::{self, Scope, ScopedJoinHandle},
+    thread::Scope,
     time::{Duration, Instant},
 };
 
 use krb5_fido_keys::{Canceller, Capabilities, DeviceInfo, DeviceSpec, Identity, Watch, discover};
-use krb5_fido_protocol::helper::{Failure, Message};
+use krb5_fido_protocol::helper::{AttachedKey, Failure, KeyState, Message};
 
 use crate::{
     deadline::Deadline,
-    key_thread::{Holding, KeyThread, Order, Report},
+    key::{Answer, Key, Starter, State, close, closeness},
+    key_thread::{Holding, Order, Refusal, Report},
     link::{Event, Link, Stop},
     party::Party,
 };
@@ -25,18 +25,19 @@ const SETTLE_TIME: Duration = Duration::from_secs(1);
 /// How long to wait for the other keys once one is known to hold a credential.
 const GATHER_TIME: Duration = Duration::from_secs(2);
 
-/// After how long a key that could not be opened is tried again: udev may grant access a little later than it shows the
-/// device, and another program may be done with it.
-const RETRY_INTERVAL: Duration = Duration::from_millis(500);
-
-/// How long a key may fail to open before its user is told.
-const OPEN_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Whether there is a key to ask, which is left alone.
-pub(crate) fn is_attached(devices: &[String]) -> Result<bool, Failure> {
+/// Which keys there are to ask. All are left alone.
+pub(crate) fn list(devices: &[String]) -> Result<Vec<AttachedKey>, Failure> {
     let specs = parse_devices(devices)?;
     let found = discover(&specs).map_err(|_| Failure::Internal)?;
-    Ok(!found.is_empty())
+    Ok(found.iter().map(|info| describe(info, None)).collect())
+}
+
+fn describe(info: &DeviceInfo, state: Option<KeyState>) -> AttachedKey {
+    AttachedKey {
+        path: info.device(),
+        product: info.product().to_owned(),
+        state,
+    }
 }
 
 /// The values of `fido_device`; `auto` if there are none.
@@ -69,125 +70,10 @@ pub(crate) struct Keys<'scope, 'env> {
     look_again: Option<Instant>,
     listed: Vec<DeviceInfo>,
     keys: Vec<Key<'scope>>,
+    /// When the keys that have not answered yet are not waited for any longer, since one is known to hold a credential.
+    gathered_at: Option<Instant>,
     /// What the user was told.
     announced: Vec<Failure>,
-}
-
-struct Key<'scope> {
-    info: DeviceInfo,
-    identity: Identity,
-    /// When it was first seen.
-    since: Instant,
-    running: Running<'scope>,
-    state: State,
-    /// Why it could not be used when it was tried last.
-    failure: Option<Failure>,
-}
-
-/// The thread of a key.
-struct Running<'scope> {
-    /// That its reports come with.
-    number: usize,
-    canceller: Canceller,
-    orders: Sender<Order>,
-    thread: ScopedJoinHandle<'scope, ()>,
-}
-
-/// Starts the threads of keys.
-struct Starter<'scope, 'env> {
-    scope: &'scope Scope<'scope, 'env>,
-    parties: &'env [Party<'env>],
-    link: &'env Link,
-    started: usize,
-}
-
-impl<'scope> Starter<'scope, '_> {
-    fn start(
-        &mut self,
-        info: &DeviceInfo,
-        canceller: Canceller,
-        deadline: Deadline,
-    ) -> Result<Running<'scope>, Failure> {
-        self.started = self.started.saturating_add(1);
-        let (sender, orders) = channel();
-        let key = KeyThread {
-            number: self.started,
-            info: info.clone(),
-            canceller: canceller.clone(),
-            parties: self.parties,
-            deadline,
-            reports: self.link.reports(),
-        };
-        let thread = thread::Builder::new()
-            .spawn_scoped(self.scope, move || key.run(&orders))
-            .map_err(|_| Failure::Internal)?;
-        Ok(Running {
-            number: self.started,
-            canceller,
-            orders: sender,
-            thread,
-        })
-    }
-}
-
-enum State {
-    Searching,
-    Answered(Answer),
-    /// Since when.
-    Unusable(Instant),
-}
-
-/// What a key says of itself.
-struct Answer {
-    held: Option<Holding>,
-    capabilities: Box<Capabilities>,
-    /// To a verified user.
-    revealed: bool,
-}
-
-impl Key<'_> {
-    const fn held(&self) -> Option<&Holding> {
-        match &self.state {
-            State::Answered(answer) => answer.held.as_ref(),
-            State::Searching | State::Unusable(_) => None,
-        }
-    }
-
-    /// Whether it may hold a credential that it shows to a verified user only.
-    fn is_secretive(&self) -> bool {
-        matches!(&self.state, State::Answered(answer) if answer.held.is_none()
-            && !answer.revealed
-            && answer.capabilities.credential_protection
-            && answer.capabilities.pin_set)
-    }
-
-    /// Whether it would be a pity to start anew with it.
-    const fn is_in_use(&self) -> bool {
-        matches!(self.state, State::Searching) || self.held().is_some()
-    }
-
-    fn is_to_retry(&self) -> bool {
-        let is_unavailable = matches!(self.failure, Some(Failure::DeviceUnavailable { .. }));
-        matches!(self.state, State::Unusable(at) if is_unavailable && at.elapsed() >= RETRY_INTERVAL)
-    }
-
-    /// Why it will not do.
-    fn complaint(&self) -> Option<Failure> {
-        match &self.state {
-            State::Answered(answer) if answer.held.is_none() && !self.is_secretive() => {
-                Some(Failure::WrongKey {
-                    product: self.info.product().to_owned(),
-                })
-            }
-            _ => self.failure.clone(),
-        }
-    }
-
-    /// Whether its user need not be told yet.
-    fn is_patient(&self) -> bool {
-        matches!(self.failure, Some(Failure::DeviceUnavailable { .. }))
-            && self.since.elapsed() < OPEN_PATIENCE
-    }
 }
 
 impl<'scope, 'env> Keys<'scope, 'env> {
@@ -209,8 +95,79 @@ impl<'scope, 'env> Keys<'scope, 'env> {
             specs,
             listed: Vec::new(),
             keys: Vec::new(),
+            gathered_at: None,
             announced: Vec::new(),
         }
+    }
+
+    /// Those that can be used, once all have answered or were given the time to.
+    pub(crate) fn survey(&mut self, deadline: Deadline) -> Result<Vec<AttachedKey>, Stop> {
+        deadline.left()?;
+        let until = deadline.or_after(GATHER_TIME);
+        loop {
+            self.look(deadline)?;
+            let is_over = until.is_some_and(|moment| moment <= Instant::now());
+            if is_over || !self.keys.iter().any(Key::is_searching) {
+                break;
+            }
+            self.take_next(deadline)?;
+        }
+        let numbers = self.numbers(|key| matches!(key.state, State::Answered(_)));
+        let states = numbers.into_iter().map(|number| self.tell_state(number));
+        states.filter_map(Result::transpose).collect()
+    }
+
+    /// What a key says of itself; `None` if it takes no PIN any more.
+    fn tell_state(&mut self, number: usize) -> Result<Option<AttachedKey>, Stop> {
+        let State::Answered(answer) = &self.key(number)?.state else {
+            return Ok(None);
+        };
+        let (pin_set, builtin_uv) = (answer.capabilities.pin_set, answer.capabilities.uv_configured);
+        let pin_retries = match pin_set
+            .then(|| self.ask(number, Order::CountRetries))
+            .transpose()?
+        {
+            None => None,
+            Some(Report::Retries(retries)) => retries,
+            Some(_) => return Ok(None),
+        };
+        let key = self.key_mut(number)?;
+        key.known_retries = pin_set.then_some(pin_retries);
+        let state = KeyState {
+            pin_set,
+            pin_retries,
+            builtin_uv,
+        };
+        Ok(Some(describe(&key.info, Some(state))))
+    }
+
+    /// A PIN is about to be tried.
+    pub(crate) fn forget_retries(&mut self, number: usize) -> Result<(), Stop> {
+        self.key_mut(number)?.known_retries = None;
+        Ok(())
+    }
+
+    /// How many wrong PINs a key still takes, if it tells.
+    pub(crate) fn count_retries(&mut self, number: usize) -> Result<Option<u8>, Stop> {
+        if let Some(retries) = self.key(number)?.known_retries {
+            return Ok(retries);
+        }
+        match self.ask(number, Order::CountRetries)? {
+            Report::Retries(retries) => Ok(retries),
+            Report::Refused(Refusal::Final(failure)) => Err(failure.into()),
+            _ => Err(Failure::Internal.into()),
+        }
+    }
+
+    /// From now on no other keys count than those that `device` means, a value of `fido_device`.
+    pub(crate) fn restrict(&mut self, device: &str) -> Result<(), Failure> {
+        self.specs = parse_devices(&[device.to_owned()])?;
+        self.watch = Watch::new(&self.specs);
+        self.gathered_at = None;
+        if let [DeviceSpec::Path(_) | DeviceSpec::Unix(_)] = self.specs.as_slice() {
+            close(self.keys.extract_if(.., |key| key.info.device() != device));
+        }
+        Ok(())
     }
 
     /// Waits until there are keys that will do. When time is over, the failure of the key that came closest.
@@ -219,18 +176,11 @@ impl<'scope, 'env> Keys<'scope, 'env> {
             return Err(Failure::NoKey.into());
         }
         deadline.left()?;
-        let mut gathered_at = None;
         loop {
             self.look(deadline)?;
             let holders = self.numbers(|key| key.held().is_some());
-            if !holders.is_empty() && gathered_at.is_none() {
-                gathered_at = Instant::now().checked_add(GATHER_TIME);
-            }
-            let is_gathered = gathered_at.is_some_and(|moment| moment <= Instant::now());
-            let is_searching = self
-                .keys
-                .iter()
-                .any(|key| matches!(key.state, State::Searching) && key.failure.is_none());
+            let is_gathered = self.gathered_at.is_some_and(|moment| moment <= Instant::now());
+            let is_searching = self.keys.iter().any(Key::is_searching);
             if !is_searching || is_gathered {
                 if !holders.is_empty() {
                     return Ok(Found::Holders(holders));
@@ -247,10 +197,26 @@ impl<'scope, 'env> Keys<'scope, 'env> {
                     false => self.closest_failure().into(),
                 });
             }
-            match self.starter.link.next(deadline.or_after(LOOK_INTERVAL))? {
+            self.take_next(deadline)?;
+        }
+    }
+
+    /// Takes in what a key reports, or lets it be time to look again.
+    fn take_next(&mut self, deadline: Deadline) -> Result<(), Stop> {
+        match self.starter.link.next(deadline.or_after(LOOK_INTERVAL))? {
+            Some(Event::Key(number, report)) => self.take(number, report),
+            Some(Event::Message(_) | Event::Ended(_)) => Err(Failure::Internal.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The next message of the module, however long it takes.
+    pub(crate) fn receive(&mut self) -> Result<Message, Stop> {
+        loop {
+            match self.starter.link.next(None)? {
+                Some(Event::Message(message)) => return Ok(message),
                 Some(Event::Key(number, report)) => self.take(number, report)?,
-                Some(Event::Message(_) | Event::Ended(_)) => return Err(Failure::Internal.into()),
-                None => {}
+                Some(Event::Ended(_)) | None => return Err(Failure::Internal.into()),
             }
         }
     }
@@ -299,6 +265,7 @@ impl<'scope, 'env> Keys<'scope, 'env> {
                         since: Instant::now(),
                         running,
                         state: State::Searching,
+                        known_retries: None,
                         failure: None,
                     });
                 }
@@ -329,6 +296,9 @@ impl<'scope, 'env> Keys<'scope, 'env> {
                 key.state = State::Unusable(Instant::now());
             }
             Report::Searched(held, capabilities) => {
+                if held.is_some() && self.gathered_at.is_none() {
+                    self.gathered_at = Instant::now().checked_add(GATHER_TIME);
+                }
                 key.failure = None;
                 key.state = State::Answered(Answer {
                     held,
@@ -384,6 +354,12 @@ impl<'scope, 'env> Keys<'scope, 'env> {
 
     fn key(&self, number: usize) -> Result<&Key<'scope>, Stop> {
         let mut keys = self.keys.iter();
+        let key = keys.find(|key| key.running.number == number);
+        key.ok_or(Stop::Failed(Failure::Internal))
+    }
+
+    fn key_mut(&mut self, number: usize) -> Result<&mut Key<'scope>, Stop> {
+        let mut keys = self.keys.iter_mut();
         let key = keys.find(|key| key.running.number == number);
         key.ok_or(Stop::Failed(Failure::Internal))
     }
@@ -456,28 +432,5 @@ impl<'scope, 'env> Keys<'scope, 'env> {
             key.failure = Some(failure);
             key.state = State::Unusable(Instant::now());
         }
-    }
-}
-
-/// Cancels keys, and waits until they are closed: whoever wants to use one next finds it ready.
-fn close<'scope>(keys: impl IntoIterator<Item = Key<'scope>>) {
-    let running: Vec<Running<'scope>> = keys.into_iter().map(|key| key.running).collect();
-    for key in &running {
-        key.canceller.cancel();
-    }
-    for Running { orders, thread, .. } in running {
-        drop(orders);
-        // It ends without a word if it panicked.
-        let _ended = thread.join();
-    }
-}
-
-/// Which failure helps the user most, when several keys failed.
-const fn closeness(failure: &Failure) -> u8 {
-    match failure {
-        Failure::NoKey => 0,
-        Failure::DeviceUnavailable { .. } => 1,
-        Failure::WrongKey { .. } => 3,
-        _ => 2,
     }
 }

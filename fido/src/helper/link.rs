@@ -132,7 +132,7 @@ impl Link {
         }
     }
 
-    /// The next message, however long it takes. What keys report meanwhile is lost: none has anything to do.
+    /// The first message, however long it takes. There are no keys yet.
     pub(crate) fn receive(&self) -> Result<Message, End> {
         loop {
             if let Some(Event::Message(message)) = self.next(None)? {

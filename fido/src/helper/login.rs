@@ -9,7 +9,8 @@ use std::{
 use krb5_fido_keys::{Error, Pin};
 use krb5_fido_protocol::{
     fido::factor::FidoAssertion,
-    helper::{Assert, Failure, Message, PinReason, PinWanted},
+    helper::{Assert, Choice, Failure, Message, PinReason, PinWanted},
+    secret::SecretBytes,
 };
 
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
 const IMPOSSIBLE_PINS_MAX: u8 = 5;
 
 pub(crate) fn sign_in(request: &Assert, link: &Link) -> Result<FidoAssertion, Stop> {
-    let specs = parse_devices(&request.devices)?;
+    let specs = parse_devices(&request.settings.devices)?;
     let parties = accept_parties(request, link)?;
     let deadline = Deadline::after(Duration::from_secs(request.timeout_seconds.into()));
     // Returns when every key is closed.
@@ -35,6 +36,7 @@ pub(crate) fn sign_in(request: &Assert, link: &Link) -> Result<FidoAssertion, St
             keys: Keys::new(scope, specs, &parties, link),
             link,
             deadline,
+            offered: None,
         };
         let outcome = login.run();
         login.keys.give_up();
@@ -46,6 +48,8 @@ struct Login<'scope, 'env> {
     keys: Keys<'scope, 'env>,
     link: &'env Link,
     deadline: Deadline,
+    /// A PIN that the program gave before one was wanted.
+    offered: Option<SecretBytes>,
 }
 
 /// The key that signs, and how its user is verified.
@@ -67,6 +71,7 @@ enum Race {
 
 impl Login<'_, '_> {
     fn run(&mut self) -> Result<FidoAssertion, Stop> {
+        self.let_choose()?;
         loop {
             match self.keys.find(self.deadline)? {
                 Found::Holders(holders) => return self.sign_with_one_of(&holders),
@@ -77,6 +82,28 @@ impl Login<'_, '_> {
                 }
             }
         }
+    }
+
+    /// Tells the module which keys are there, and lets its program choose.
+    fn let_choose(&mut self) -> Result<(), Stop> {
+        let attached = self.keys.survey(self.deadline)?;
+        let Message::Choose(Choice { device, pin }) = self.ask_module(&Message::Attached(attached))? else {
+            return Err(Failure::Internal.into());
+        };
+        if let Some(device) = device {
+            self.keys.restrict(&device)?;
+        }
+        self.offered = pin;
+        Ok(())
+    }
+
+    /// What the module answers, whose user's time does not count.
+    fn ask_module(&mut self, question: &Message) -> Result<Message, Stop> {
+        let asked = Instant::now();
+        self.link.send(question)?;
+        let answer = self.keys.receive()?;
+        self.deadline.extend(asked.elapsed());
+        Ok(answer)
     }
 
     /// Has one of several keys say what it holds, for which it wants its PIN.
@@ -228,6 +255,7 @@ impl Login<'_, '_> {
         let mut reason = reason;
         loop {
             let pin = Arc::new(self.ask_pin(number, reason)?);
+            self.keys.forget_retries(number)?;
             match self.keys.ask(number, order(&pin, self.deadline))? {
                 Report::Refused(Refusal::PinWrong) => reason = PinReason::WrongPin,
                 Report::Refused(Refusal::Final(failure)) => return Err(failure.into()),
@@ -239,24 +267,24 @@ impl Login<'_, '_> {
 
     /// Asks for something that can be a PIN.
     fn ask_pin(&mut self, number: usize, reason: PinReason) -> Result<Pin, Stop> {
-        let product = self.keys.product(number)?;
-        let retries = match self.keys.ask(number, Order::CountRetries)? {
-            Report::Retries(retries) => retries,
-            Report::Refused(Refusal::Final(failure)) => return Err(failure.into()),
-            _ => return Err(Failure::Internal.into()),
-        };
         let mut reason = reason;
+        if let Some(offered) = self.offered.take() {
+            match Pin::new(offered.expose()) {
+                Ok(pin) => return Ok(pin),
+                Err(_) => reason = PinReason::WrongPin,
+            }
+        }
+        let product = self.keys.product(number)?;
+        let retries = self.keys.count_retries(number)?;
         for _ in 0..IMPOSSIBLE_PINS_MAX {
-            let asked = Instant::now();
-            self.link.send(&Message::PinWanted(PinWanted {
+            let wanted = Message::PinWanted(PinWanted {
                 product: product.clone(),
                 retries,
                 reason,
-            }))?;
-            let Message::Pin(pin) = self.link.receive()? else {
+            });
+            let Message::Pin(pin) = self.ask_module(&wanted)? else {
                 return Err(Failure::Internal.into());
             };
-            self.deadline.extend(asked.elapsed());
             match Pin::new(pin.expose()) {
                 Ok(pin) => return Ok(pin),
                 Err(_) => reason = PinReason::WrongPin,

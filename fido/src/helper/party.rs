@@ -63,13 +63,13 @@ pub(crate) fn accept_parties<'a>(request: &'a Assert, link: &Link) -> Result<Vec
 }
 
 fn rules(request: &Assert) -> Result<RpIdRules, Failure> {
-    let list = match (&request.rp_id, &request.public_suffix_list) {
+    let list = match (&request.settings.rp_id, &request.settings.public_suffix_list) {
         (Some(_), _) => None,
         (None, path) => read_suffix_list(&request.realm, path.as_deref()).map_err(invalid_list)?,
     };
     Ok(RpIdRules::new(
         &request.realm,
-        request.rp_id.as_deref(),
+        request.settings.rp_id.as_deref(),
         list.as_deref(),
     ))
 }

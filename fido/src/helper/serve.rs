@@ -35,7 +35,7 @@ pub(crate) fn answer_module() -> ExitCode {
 fn serve(link: &Link) -> ExitCode {
     let outcome = match link.receive() {
         Ok(Message::Assert(request)) => login::sign_in(&request, link).map(Message::Assertion),
-        Ok(Message::Probe(devices)) => attached::is_attached(&devices)
+        Ok(Message::Probe(devices)) => attached::list(&devices)
             .map(Message::Attached)
             .map_err(Stop::Failed),
         Ok(_) => Err(Stop::Failed(Failure::Internal)),

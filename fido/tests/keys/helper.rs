@@ -102,8 +102,11 @@ fn takes_the_key_that_holds_a_credential() {
         signing_key(),
     );
     let mut request = touch_only(&key);
-    request.devices.insert(0, other.device());
-    request.devices.insert(0, "unix:/nonexistent/key".to_owned());
+    request.settings.devices.insert(0, other.device());
+    request
+        .settings
+        .devices
+        .insert(0, "unix:/nonexistent/key".to_owned());
     let mut helper = Helper::asked(&request);
     helper.expect_touch();
     assert_eq!(helper.expect_assertion().credential_id, ID);
@@ -114,7 +117,7 @@ fn takes_the_key_that_holds_a_credential() {
 fn takes_the_party_that_the_key_knows() {
     let key = signing_key();
     let mut request = touch_only(&key);
-    request.rp_id = None;
+    request.settings.rp_id = None;
     request.parties[0].rp_id = "krb5realm:KRBTEST.COM".to_owned();
     let mut unknown = request.parties[0].clone();
     unknown.rp_id = RP_ID.to_owned();
@@ -132,7 +135,7 @@ fn what_is_signed_depends_on_the_party() {
     let hash = |rp_id: &str| {
         let key = signing_key();
         let mut request = touch_only(&key);
-        request.rp_id = Some(rp_id.to_owned());
+        request.settings.rp_id = Some(rp_id.to_owned());
         request.parties[0].rp_id = rp_id.to_owned();
         let mut helper = Helper::asked(&request);
         helper.expect_touch();
@@ -281,8 +284,8 @@ fn impossible_suffix_lists() {
     for path in ["/nonexistent/list", "list.dat", "/"] {
         let key = signing_key();
         let mut request = touch_only(&key);
-        request.rp_id = None;
-        request.public_suffix_list = Some(path.to_owned());
+        request.settings.rp_id = None;
+        request.settings.public_suffix_list = Some(path.to_owned());
         let relation = "fido_public_suffix_list".to_owned();
         let value = path.to_owned();
         assert_eq!(fail(&request), Failure::InvalidConfiguration { relation, value });
@@ -303,7 +306,7 @@ fn signs_for_accepted_parties_only() {
     ] {
         let key = signing_key();
         let mut request = touch_only(&key);
-        request.rp_id = configured.map(str::to_owned);
+        request.settings.rp_id = configured.map(str::to_owned);
         request.parties[0].rp_id = rp_id.to_owned();
         let mut helper = Helper::asked(&request);
         assert_eq!(helper.expect_skipped(), rp_id);
@@ -344,9 +347,9 @@ fn reads_the_configured_suffix_list() {
     let list = directory.path().join("list.dat");
     std::fs::write(&list, "// ours\nkrbtest.com\n").unwrap();
     let mut request = touch_only(&key);
-    request.rp_id = None;
+    request.settings.rp_id = None;
     request.realm = "LAB.KRBTEST.COM".to_owned();
-    request.public_suffix_list = Some(list.to_str().unwrap().to_owned());
+    request.settings.public_suffix_list = Some(list.to_str().unwrap().to_owned());
     let mut refused = Helper::asked(&request);
     assert_eq!(refused.expect_skipped(), RP_ID);
     assert_eq!(refused.expect_failure(), Failure::NoAcceptedRelyingParty);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use krb5_fido_protocol::{
     fido::factor::UserVerification,
-    helper::{BODY_MAX, Failure, Message, encode},
+    helper::{BODY_MAX, Choice, Failure, Message, encode},
 };
 use rustix::process::Signal;
 
@@ -118,8 +118,8 @@ fn by_frames_that_are_none() {
     for garbage in [
         &b"\x00\x00\x00\x00"[..],
         b"\x00\x00\x00\x01\xff",
-        b"\x00\x00\x00\x08\xa3\x00\x01\x01\x09\x02\x61K",
-        b"\x00\x00\x00\x08\xa3\x00\x02\x01\x0b\x02\x61K",
+        b"\x00\x00\x00\x08\xa3\x00\x02\x01\x09\x02\x61K",
+        b"\x00\x00\x00\x08\xa3\x00\x03\x01\x0d\x02\x61K",
         b"GET / HTTP/1.0\r\n\r\n",
         &oversize,
     ] {
@@ -135,7 +135,8 @@ fn by_a_first_message_that_asks_nothing() {
         Message::TouchNow(vec!["key".to_owned()]),
         Message::Failed(Failure::NoKey),
         Message::Pin(b"1234"[..].into()),
-        Message::Attached(true),
+        Message::Attached(Vec::new()),
+        Message::Choose(Choice::default()),
         Message::Skipped("example.com".to_owned()),
     ] {
         let mut helper = Helper::start();

@@ -10,7 +10,10 @@ use crate::support::{
 #[test]
 fn a_probe_leaves_the_key_alone() {
     let key = ScriptedKey::start(Information::default(), |_, _| Answer::HangUp);
-    assert!(Helper::probing(&[&key.device()]).expect_attached());
+    let attached = Helper::probing(&[&key.device()]).expect_attached();
+    let paths: Vec<&str> = attached.iter().map(|key| key.path.as_str()).collect();
+    assert_eq!(paths, [key.device()]);
+    assert_eq!(attached[0].state, None);
     assert_eq!(key.connections(), 0);
 }
 
@@ -21,14 +24,16 @@ fn a_probe_counts_what_is_configured_as_attached() {
         &["/dev/nonexistent"],
         &["none", "unix:/nonexistent/key"],
     ] {
-        assert!(Helper::probing(devices).expect_attached(), "{devices:?}");
+        let attached = Helper::probing(devices).expect_attached();
+        assert_eq!(attached.len(), 1, "{devices:?}");
     }
 }
 
 #[test]
 fn a_probe_finds_nothing_where_none_may_be_used() {
     for devices in [&["none"][..], &["none", "none"]] {
-        assert!(!Helper::probing(devices).expect_attached(), "{devices:?}");
+        let attached = Helper::probing(devices).expect_attached();
+        assert!(attached.is_empty(), "{devices:?}");
     }
 }
 

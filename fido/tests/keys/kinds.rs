@@ -148,7 +148,7 @@ fn a_key_that_may_hide_a_credential_is_not_asked_where_another_shows_one() {
     let other = SoftwareKey::touched();
     let shown = register(&mut open(&other.device()));
     let mut request = discouraged(&key, &registration);
-    request.devices.push(other.device());
+    request.settings.devices.push(other.device());
     request.parties[0].credentials[0]
         .id
         .clone_from(&shown.credential_id);
@@ -186,7 +186,7 @@ fn the_touched_one_of_two_keys_that_may_hide_credentials() {
     let (second, other) = key_with(|request| request.hidden = true);
     let first = first.restart("never");
     let mut request = discouraged(&first, &registration);
-    request.devices.push(second.device());
+    request.settings.devices.push(second.device());
     request.parties[0].credentials[0]
         .id
         .clone_from(&other.credential_id);

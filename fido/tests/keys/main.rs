@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod choosing;
 mod discovery;
 mod helper;
 mod helper_ends;

@@ -37,7 +37,7 @@ fn asked(keys: &[&(SoftwareKey, Registration)], uv: UserVerification) -> Assert 
         .map(|(_, registration)| registration.credential_id.as_slice())
         .collect();
     let mut request = request("none", &ids, uv);
-    request.devices = keys.iter().map(|(key, _)| key.device()).collect();
+    request.settings.devices = keys.iter().map(|(key, _)| key.device()).collect();
     request
 }
 
@@ -132,7 +132,7 @@ fn waiting_key(id: &'static [u8]) -> ScriptedKey {
 fn a_signal_cancels_all() {
     let keys = [waiting_key(b"one"), waiting_key(b"two"), waiting_key(b"three")];
     let mut request = request("none", &[b"one", b"two", b"three"], UserVerification::Discouraged);
-    request.devices = keys.iter().map(ScriptedKey::device).collect();
+    request.settings.devices = keys.iter().map(ScriptedKey::device).collect();
     let mut helper = Helper::asked(&request);
     helper.expect_touch_of(3);
     for key in &keys {
@@ -168,7 +168,7 @@ fn the_touched_one_may_want_its_pin_after_all() {
         });
         let other = waiting_key(b"two");
         let mut request = request("none", &[b"one", b"two"], uv);
-        request.devices = vec![touched.device(), other.device()];
+        request.settings.devices = vec![touched.device(), other.device()];
         let mut helper = Helper::asked(&request);
         helper.expect_touch_of(2);
         assert_eq!(helper.expect_pin_wanted().reason, reason);
@@ -185,7 +185,7 @@ fn a_key_that_does_not_answer_holds_up_nobody() {
         &[&registration.credential_id],
         UserVerification::Discouraged,
     );
-    request.devices.push(key.device());
+    request.settings.devices.push(key.device());
     let mut helper = Helper::asked(&request);
     helper.expect_touch();
     verify_login(&registration, &helper.expect_assertion(), USER_PRESENT);

@@ -161,7 +161,7 @@ fn blinks_beside_a_key_that_speaks_fido2() {
         touched.credential_id.as_slice(),
     ];
     let mut request = request(&key.device(), &ids, UserVerification::Preferred);
-    request.devices.push(other.device());
+    request.settings.devices.push(other.device());
     let mut helper = Helper::asked(&request);
     helper.expect_touch_of(2);
     verify_login(&touched, &helper.expect_assertion(), USER_PRESENT);

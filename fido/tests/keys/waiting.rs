@@ -48,7 +48,7 @@ fn is_missing(failure: &Failure, device: &str) -> bool {
 fn no_key_at_all_fails_at_once_where_none_may_be_used() {
     for devices in [&["none"][..], &["none", "none"]] {
         let mut request = discouraged("none", ID);
-        request.devices = devices.iter().map(|device| (*device).to_owned()).collect();
+        request.settings.devices = devices.iter().map(|device| (*device).to_owned()).collect();
         assert_eq!(Helper::asked(&request).expect_failure(), Failure::NoKey);
     }
 }
@@ -124,7 +124,7 @@ fn the_wrong_key_is_named_and_the_right_one_waited_for() {
     let registration = register(&mut open(&key.device()));
     key.unplug();
     let mut request = discouraged(&wrong_key.device(), &registration.credential_id);
-    request.devices.push(key.device());
+    request.settings.devices.push(key.device());
     let mut helper = Helper::asked(&request);
     assert_eq!(helper.expect_waiting(), wrong());
     key.plug_in(&["auto"]);
@@ -137,7 +137,10 @@ fn the_wrong_key_is_named_and_the_right_one_waited_for() {
 fn the_wrong_key_is_named_in_the_end() {
     let key = wrong_key();
     let mut request = hurried(discouraged(&key.device(), ID));
-    request.devices.insert(0, "unix:/nonexistent/key".to_owned());
+    request
+        .settings
+        .devices
+        .insert(0, "unix:/nonexistent/key".to_owned());
     let mut helper = Helper::asked(&request);
     assert_eq!(helper.expect_waiting(), wrong());
     assert_eq!(helper.expect_failure(), wrong());

@@ -1,11 +1,14 @@
 //! Honest exchanges: their messages and cookies, and frames.
 
 use krb5_fido_protocol::{
-    fido::factor::{
-        CredentialRef, FidoAssertion, FidoChallenge, FidoFactor, FidoHello, FidoNotice, NoticeCode,
-        RelyingParty, UserVerification,
+    fido::{
+        client_settings::{ClientSettings, Facets},
+        factor::{
+            CredentialRef, FidoAssertion, FidoChallenge, FidoFactor, FidoHello, FidoNotice, NoticeCode,
+            RelyingParty, UserVerification,
+        },
     },
-    helper::{Assert, Failure, Message, PinReason, PinWanted, encode},
+    helper::{Assert, AttachedKey, Choice, Failure, KeyState, Message, PinReason, PinWanted, encode},
     registry::{FIDO_VERSION, SF_FIDO, SF_NONE},
     secret::SecretBytes,
     spake::{
@@ -198,7 +201,21 @@ fn frames() -> Vec<Seed> {
         ("waiting".to_owned(), Message::Waiting(Failure::NoKey)),
         ("assertion".to_owned(), Message::Assertion(assertion())),
         ("probe".to_owned(), Message::Probe(vec!["auto".to_owned()])),
-        ("attached".to_owned(), Message::Attached(true)),
+        ("attached".to_owned(), Message::Attached(vec![attached_key()])),
+        (
+            "choose".to_owned(),
+            Message::Choose(Choice {
+                device: Some("auto".to_owned()),
+                pin: Some(SecretBytes::from(&b"1234"[..])),
+            }),
+        ),
+        (
+            "facets-unused".to_owned(),
+            Message::FacetsUnused {
+                url: "https://www.example.com/facets".to_owned(),
+                reason: "timed out".to_owned(),
+            },
+        ),
         ("skipped".to_owned(), Message::Skipped("example.org".to_owned())),
     ];
     let failures = failures.into_iter().enumerate();
@@ -210,12 +227,29 @@ fn frames() -> Vec<Seed> {
     frames.collect()
 }
 
+fn attached_key() -> AttachedKey {
+    AttachedKey {
+        path: "/dev/hidraw0".to_owned(),
+        product: "Key".to_owned(),
+        state: Some(KeyState {
+            pin_set: true,
+            pin_retries: Some(8),
+            builtin_uv: false,
+        }),
+    }
+}
+
 fn request() -> Assert {
     Assert {
         realm: "EXAMPLE.COM".to_owned(),
-        rp_id: None,
-        public_suffix_list: Some("/usr/share/publicsuffix/public_suffix_list.dat".to_owned()),
-        devices: vec!["auto".to_owned(), "unix:/run/key".to_owned()],
+        settings: ClientSettings {
+            rp_id: None,
+            public_suffix_list: Some("/usr/share/publicsuffix/public_suffix_list.dat".to_owned()),
+            facets_url: Some("https://www.example.com/facets".to_owned()),
+            facets: Facets::Kdc,
+            devices: vec!["auto".to_owned(), "unix:/run/key".to_owned()],
+        },
+        kdc_facets_url: None,
         timeout_seconds: 60,
         principal: b"alice@EXAMPLE.COM".to_vec(),
         nonce: NONCE,

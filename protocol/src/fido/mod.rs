@@ -5,6 +5,7 @@ pub mod attestation;
 pub mod authenticator_data;
 mod cbor;
 pub mod client_data;
+pub mod client_settings;
 pub mod cose;
 #[cfg(feature = "verify")]
 pub mod decoy;
@@ -14,6 +15,7 @@ pub mod factor;
 mod json;
 pub mod label;
 pub mod policy;
+pub mod question;
 pub mod record;
 #[cfg(feature = "rp-id")]
 pub mod rp_id;

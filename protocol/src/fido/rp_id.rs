@@ -1,8 +1,8 @@
 //! Which rpIds a client signs for in a realm. The KDC's word is a hint: these rules decide.
 //!
-//! A configured rpId is the only one. Without it, the registrable domain of the realm and `krb5realm:REALM` are
-//! accepted. The public suffix list is searched as it is, line by line, for the few rules that match the realm: nothing
-//! is built for the ten thousand others.
+//! A configured rpId is the only one. Without it, what facet lists vouch for, the registrable domain of the realm and
+//! `krb5realm:REALM` are accepted. The public suffix list is searched as it is, line by line, for the few rules that match
+//! the realm: nothing is built for the ten thousand others.
 
 use core::fmt;
 
@@ -22,6 +22,10 @@ const ACE_PREFIX: &str = "xn--";
 pub enum Rule {
     /// It is the one that was configured for the realm.
     Configured,
+    /// It is the host of a facet list that holds the realm.
+    FacetsHost,
+    /// It is the URL of such a list, as an appId.
+    FacetsUrl,
     /// It is the registrable domain of the realm's name.
     RegistrableDomain,
     /// It is `krb5realm:REALM`.
@@ -32,10 +36,21 @@ impl fmt::Display for Rule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Configured => "fido_rp_id",
+            Self::FacetsHost => "the host of the realm's facet list",
+            Self::FacetsUrl => "the URL of the realm's facet list",
             Self::RegistrableDomain => "the registrable domain of the realm",
             Self::Realm => "the realm's own name",
         })
     }
+}
+
+/// A facet list that was fetched and holds the realm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VouchingList {
+    /// Where it was fetched, as written: it is accepted as an appId.
+    pub url: String,
+    /// The URL's host, in lower case: it is accepted as an rpId.
+    pub host: String,
 }
 
 /// The rpIds of one realm.
@@ -43,8 +58,10 @@ impl fmt::Display for Rule {
 pub enum RpIdRules {
     /// This one and nothing else.
     Configured(String),
-    /// What follows from the realm's name.
+    /// What was verified, and what follows from the realm's name.
     Derived {
+        /// Facet lists that vouch for the realm.
+        facets: Vec<VouchingList>,
         /// In lower case, if the realm is a domain name under a known public suffix.
         registrable_domain: Option<String>,
         /// `krb5realm:REALM`.
@@ -59,9 +76,17 @@ impl RpIdRules {
         match configured {
             Some(rp_id) => Self::Configured(rp_id.to_owned()),
             None => Self::Derived {
+                facets: Vec::new(),
                 registrable_domain: suffix_list.and_then(|list| find_registrable_domain(realm, list)),
                 realm_id: format!("{RP_ID_REALM_PREFIX}{realm}"),
             },
+        }
+    }
+
+    /// Accepts what a facet list vouches for. Where an rpId is configured that counts for nothing.
+    pub fn add_facets(&mut self, list: VouchingList) {
+        if let Self::Derived { facets, .. } = self {
+            facets.push(list);
         }
     }
 
@@ -74,15 +99,19 @@ impl RpIdRules {
         Some(rule)
     }
 
-    /// The rpId to register new credentials for.
+    /// The rpId to register new credentials for: that of the first rule which yields one.
     pub fn registration(&self) -> (&str, Rule) {
         match self {
             Self::Configured(rp_id) => (rp_id, Rule::Configured),
             Self::Derived {
-                registrable_domain: Some(domain),
-                ..
-            } => (domain, Rule::RegistrableDomain),
-            Self::Derived { realm_id, .. } => (realm_id, Rule::Realm),
+                facets,
+                registrable_domain,
+                realm_id,
+            } => match (facets.first(), registrable_domain) {
+                (Some(list), _) => (&list.host, Rule::FacetsHost),
+                (None, Some(domain)) => (domain, Rule::RegistrableDomain),
+                (None, None) => (realm_id, Rule::Realm),
+            },
         }
     }
 
@@ -91,13 +120,22 @@ impl RpIdRules {
         match self {
             Self::Configured(rp_id) => vec![(rp_id, Rule::Configured)],
             Self::Derived {
+                facets,
                 registrable_domain,
                 realm_id,
-            } => registrable_domain
-                .iter()
-                .map(|domain| (domain.as_str(), Rule::RegistrableDomain))
-                .chain([(realm_id.as_str(), Rule::Realm)])
-                .collect(),
+            } => {
+                let vouched = facets.iter().flat_map(|list| {
+                    [
+                        (list.host.as_str(), Rule::FacetsHost),
+                        (list.url.as_str(), Rule::FacetsUrl),
+                    ]
+                });
+                let domain = registrable_domain.iter();
+                vouched
+                    .chain(domain.map(|domain| (domain.as_str(), Rule::RegistrableDomain)))
+                    .chain([(realm_id.as_str(), Rule::Realm)])
+                    .collect()
+            }
         }
     }
 }
@@ -362,6 +400,38 @@ io
         ] {
             assert_eq!(rules.accepts(rp_id), None, "{rp_id}");
         }
+    }
+
+    #[test]
+    fn facet_lists_vouch_for_host_and_url() {
+        let url = "https://login.mit.edu/facets";
+        let list = VouchingList {
+            url: url.to_owned(),
+            host: "login.mit.edu".to_owned(),
+        };
+        let mut rules = RpIdRules::new("ATHENA.MIT.EDU", None, Some(LIST.as_bytes()));
+        rules.add_facets(list.clone());
+        assert_eq!(
+            rules.accepted(),
+            [
+                ("login.mit.edu", Rule::FacetsHost),
+                (url, Rule::FacetsUrl),
+                ("mit.edu", Rule::RegistrableDomain),
+                ("krb5realm:ATHENA.MIT.EDU", Rule::Realm)
+            ]
+        );
+        assert_eq!(rules.registration(), ("login.mit.edu", Rule::FacetsHost));
+        for rp_id in [
+            "https://login.mit.edu",
+            "https://login.mit.edu/",
+            "LOGIN.MIT.EDU",
+            "login",
+        ] {
+            assert_eq!(rules.accepts(rp_id), None, "{rp_id}");
+        }
+        let mut pinned = RpIdRules::new("ATHENA.MIT.EDU", Some("mit.edu"), None);
+        pinned.add_facets(list);
+        assert_eq!(pinned.accepted(), [("mit.edu", Rule::Configured)]);
     }
 
     #[test]

@@ -2,12 +2,17 @@
 
 use core::{convert::Infallible, num::TryFromIntError};
 
-use minicbor::{Decoder, Encoder};
+use minicbor::{Decoder, Encoder, data::Type};
 
-use super::{Assert, BODY_MAX, Failure, Message, PIN_MAX, PinReason, PinWanted, VERSION};
+use super::{
+    Assert, AttachedKey, BODY_MAX, Choice, Failure, KeyState, Message, PIN_MAX, PinReason, PinWanted, VERSION,
+};
 use crate::{
     Error,
-    fido::factor::{CredentialRef, FidoAssertion, RelyingParty, UserVerification},
+    fido::{
+        client_settings::{ClientSettings, Facets},
+        factor::{CredentialRef, FidoAssertion, RelyingParty, UserVerification},
+    },
     registry::CREDENTIAL_ID_MAX,
     secret::SecretBytes,
 };
@@ -22,6 +27,8 @@ const TYPE_PROBE: u8 = 7;
 const TYPE_ATTACHED: u8 = 8;
 const TYPE_SKIPPED: u8 = 9;
 const TYPE_WAITING: u8 = 10;
+const TYPE_CHOOSE: u8 = 11;
+const TYPE_FACETS_UNUSED: u8 = 12;
 
 /// Enough for a frame with a PIN, which must not leave copies behind when a buffer grows.
 const FIRST_CAPACITY: usize = 512;
@@ -78,7 +85,7 @@ fn decode_body(body: &[u8]) -> Result<Message, Refused> {
     }
     let message = match fields.next()?.u8()? {
         TYPE_ASSERT => Message::Assert(Box::new(decode_assert(&mut fields)?)),
-        TYPE_PIN => Message::Pin(decode_pin(&mut fields)?),
+        TYPE_PIN => Message::Pin(pin(fields.next()?)?),
         TYPE_PIN_WANTED => Message::PinWanted(PinWanted {
             product: text(fields.next()?)?,
             retries: fields.next()?.decode()?,
@@ -92,9 +99,17 @@ fn decode_body(body: &[u8]) -> Result<Message, Refused> {
         }),
         TYPE_FAILED => Message::Failed(decode_failure(&mut fields)?),
         TYPE_PROBE => Message::Probe(list(fields.next()?, text)?),
-        TYPE_ATTACHED => Message::Attached(fields.next()?.bool()?),
+        TYPE_ATTACHED => Message::Attached(list(fields.next()?, attached_key)?),
         TYPE_SKIPPED => Message::Skipped(text(fields.next()?)?),
         TYPE_WAITING => Message::Waiting(decode_failure(&mut fields)?),
+        TYPE_CHOOSE => Message::Choose(Choice {
+            device: fields.next()?.decode()?,
+            pin: optional(fields.next()?, pin)?,
+        }),
+        TYPE_FACETS_UNUSED => Message::FacetsUnused {
+            url: text(fields.next()?)?,
+            reason: text(fields.next()?)?,
+        },
         _ => return Err(Error::UnknownMessage.into()),
     };
     fields.close()?;
@@ -139,15 +154,43 @@ impl<'a> Fields<'a> {
 fn decode_assert(fields: &mut Fields<'_>) -> Result<Assert, Refused> {
     Ok(Assert {
         realm: text(fields.next()?)?,
-        rp_id: fields.next()?.decode()?,
-        public_suffix_list: fields.next()?.decode()?,
-        devices: list(fields.next()?, text)?,
+        settings: settings(fields.next()?)?,
+        kdc_facets_url: fields.next()?.decode()?,
         timeout_seconds: fields.next()?.u32()?,
         principal: fields.next()?.bytes()?.to_vec(),
         nonce: octets(fields.next()?)?,
         transcript: fields.next()?.bytes()?.to_vec(),
         request_hash: octets(fields.next()?)?,
         parties: nonempty(list(fields.next()?, relying_party)?)?,
+    })
+}
+
+fn settings(decoder: &mut Decoder<'_>) -> Result<ClientSettings, Refused> {
+    structure(decoder, 5)?;
+    Ok(ClientSettings {
+        rp_id: decoder.decode()?,
+        public_suffix_list: decoder.decode()?,
+        facets_url: decoder.decode()?,
+        facets: Facets::from_number(decoder.u8()?).ok_or(Error::MalformedFrame)?,
+        devices: list(decoder, text)?,
+    })
+}
+
+fn attached_key(decoder: &mut Decoder<'_>) -> Result<AttachedKey, Refused> {
+    structure(decoder, 3)?;
+    Ok(AttachedKey {
+        path: text(decoder)?,
+        product: text(decoder)?,
+        state: optional(decoder, key_state)?,
+    })
+}
+
+fn key_state(decoder: &mut Decoder<'_>) -> Result<KeyState, Refused> {
+    structure(decoder, 3)?;
+    Ok(KeyState {
+        pin_set: decoder.bool()?,
+        pin_retries: decoder.decode()?,
+        builtin_uv: decoder.bool()?,
     })
 }
 
@@ -167,8 +210,8 @@ fn credential(decoder: &mut Decoder<'_>) -> Result<CredentialRef, Refused> {
     })
 }
 
-fn decode_pin(fields: &mut Fields<'_>) -> Result<SecretBytes, Refused> {
-    Ok(SecretBytes::from(verify_pin(fields.next()?.bytes()?)?))
+fn pin(decoder: &mut Decoder<'_>) -> Result<SecretBytes, Refused> {
+    Ok(SecretBytes::from(verify_pin(decoder.bytes()?)?))
 }
 
 fn verify_pin(pin: &[u8]) -> Result<&[u8], Refused> {
@@ -223,6 +266,10 @@ fn decode_failure(fields: &mut Fields<'_>) -> Result<Failure, Refused> {
             text: text(decoder)?,
         },
         (14, 0) => Failure::Internal,
+        (15, 2) => Failure::FacetsUnused {
+            url: text(decoder)?,
+            reason: text(decoder)?,
+        },
         _ => return Err(Error::MalformedFrame.into()),
     };
     Ok(failure)
@@ -230,6 +277,18 @@ fn decode_failure(fields: &mut Fields<'_>) -> Result<Failure, Refused> {
 
 fn text(decoder: &mut Decoder<'_>) -> Result<String, Refused> {
     Ok(decoder.str()?.to_owned())
+}
+
+/// A value, or null for an absent one.
+fn optional<'a, T>(
+    decoder: &mut Decoder<'a>,
+    value: impl FnOnce(&mut Decoder<'a>) -> Result<T, Refused>,
+) -> Result<Option<T>, Refused> {
+    if decoder.datatype()? == Type::Null {
+        decoder.null()?;
+        return Ok(None);
+    }
+    value(decoder).map(Some)
 }
 
 fn octets<const N: usize>(decoder: &mut Decoder<'_>) -> Result<[u8; N], Refused> {
@@ -289,7 +348,7 @@ impl<'b> Entries<'_, 'b> {
 
 fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result<(), Refused> {
     let (kind, fields) = match message {
-        Message::Assert(_) => (TYPE_ASSERT, 10),
+        Message::Assert(_) => (TYPE_ASSERT, 9),
         Message::Pin(_) => (TYPE_PIN, 1),
         Message::PinWanted(_) => (TYPE_PIN_WANTED, 3),
         Message::TouchNow(_) => (TYPE_TOUCH_NOW, 1),
@@ -299,6 +358,8 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
         Message::Attached(_) => (TYPE_ATTACHED, 1),
         Message::Skipped(_) => (TYPE_SKIPPED, 1),
         Message::Waiting(_) => (TYPE_WAITING, 2),
+        Message::Choose(_) => (TYPE_CHOOSE, 2),
+        Message::FacetsUnused { .. } => (TYPE_FACETS_UNUSED, 2),
     };
     encoder.map(2 + fields)?;
     let mut entries = Entries { encoder, key: 0 };
@@ -326,8 +387,11 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
         Message::Probe(texts) | Message::TouchNow(texts) => {
             entries.next()?.encode(texts)?;
         }
-        Message::Attached(attached) => {
-            entries.next()?.bool(*attached)?;
+        Message::Attached(keys) => encode_attached(keys, entries.next()?)?,
+        Message::Choose(choice) => encode_choice(choice, &mut entries)?,
+        Message::FacetsUnused { url, reason } => {
+            entries.next()?.str(url)?;
+            entries.next()?.str(reason)?;
         }
     }
     Ok(())
@@ -335,9 +399,8 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
 
 fn encode_assert(assert: &Assert, entries: &mut Entries<'_, '_>) -> Result<(), Refused> {
     entries.next()?.str(&assert.realm)?;
-    entries.next()?.encode(assert.rp_id.as_deref())?;
-    entries.next()?.encode(assert.public_suffix_list.as_deref())?;
-    entries.next()?.encode(&assert.devices)?;
+    encode_settings(&assert.settings, entries.next()?)?;
+    entries.next()?.encode(assert.kdc_facets_url.as_deref())?;
     entries.next()?.u32(assert.timeout_seconds)?;
     entries.next()?.bytes(&assert.principal)?;
     entries.next()?.bytes(&assert.nonce)?;
@@ -358,6 +421,43 @@ fn encode_assert(assert: &Assert, entries: &mut Entries<'_, '_>) -> Result<(), R
     Ok(())
 }
 
+fn encode_settings(settings: &ClientSettings, encoder: &mut Encoder<&mut Vec<u8>>) -> Result<(), Refused> {
+    encoder
+        .array(5)?
+        .encode(settings.rp_id.as_deref())?
+        .encode(settings.public_suffix_list.as_deref())?
+        .encode(settings.facets_url.as_deref())?
+        .u8(settings.facets.number())?
+        .encode(&settings.devices)?;
+    Ok(())
+}
+
+fn encode_attached(keys: &[AttachedKey], encoder: &mut Encoder<&mut Vec<u8>>) -> Result<(), Refused> {
+    encoder.array(u64::try_from(keys.len())?)?;
+    for key in keys {
+        encoder.array(3)?.str(&key.path)?.str(&key.product)?;
+        match key.state {
+            None => encoder.null()?,
+            Some(state) => encoder
+                .array(3)?
+                .bool(state.pin_set)?
+                .encode(state.pin_retries)?
+                .bool(state.builtin_uv)?,
+        };
+    }
+    Ok(())
+}
+
+fn encode_choice(choice: &Choice, entries: &mut Entries<'_, '_>) -> Result<(), Refused> {
+    entries.next()?.encode(choice.device.as_deref())?;
+    let encoder = entries.next()?;
+    match &choice.pin {
+        None => encoder.null()?,
+        Some(pin) => encoder.bytes(verify_pin(pin.expose())?)?,
+    };
+    Ok(())
+}
+
 fn encode_failure(failure: &Failure, entries: &mut Entries<'_, '_>) -> Result<(), Refused> {
     let (cause, count) = match failure {
         Failure::NoKey => (0, 0),
@@ -375,6 +475,7 @@ fn encode_failure(failure: &Failure, entries: &mut Entries<'_, '_>) -> Result<()
         Failure::U2fOnly { .. } => (12, 1),
         Failure::Device { .. } => (13, 3),
         Failure::Internal => (14, 0),
+        Failure::FacetsUnused { .. } => (15, 2),
     };
     entries.next()?.u8(cause)?;
     let encoder = entries.next()?.array(count)?;
@@ -393,6 +494,7 @@ fn encode_failure(failure: &Failure, entries: &mut Entries<'_, '_>) -> Result<()
         Failure::PinInvalid { product, retries } => encoder.str(product)?.encode(retries)?,
         Failure::DeviceUnavailable { device, reason } => encoder.str(device)?.str(reason)?,
         Failure::InvalidConfiguration { relation, value } => encoder.str(relation)?.str(value)?,
+        Failure::FacetsUnused { url, reason } => encoder.str(url)?.str(reason)?,
         Failure::Device { product, code, text } => encoder.str(product)?.i32(*code)?.str(text)?,
     };
     Ok(())

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Error;
+use crate::fido::client_settings::{ClientSettings, Facets};
 use crate::fido::factor::{CredentialRef, UserVerification};
 
 fn message(body: &[u8]) -> Result<Message, Error> {
@@ -33,9 +34,14 @@ fn assert_round_trip(message: &Message) {
 fn assert_request() -> Assert {
     Assert {
         realm: "KRBTEST.COM".to_owned(),
-        rp_id: None,
-        public_suffix_list: Some("/etc/list.dat".to_owned()),
-        devices: vec!["auto".to_owned(), "unix:/run/key".to_owned()],
+        settings: ClientSettings {
+            rp_id: None,
+            public_suffix_list: Some("/etc/list.dat".to_owned()),
+            facets_url: Some("https://www.krbtest.com/facets".to_owned()),
+            facets: Facets::Kdc,
+            devices: vec!["auto".to_owned(), "unix:/run/key".to_owned()],
+        },
+        kdc_facets_url: Some("https://kdc.krbtest.com/facets".to_owned()),
         timeout_seconds: 60,
         principal: b"alice@KRBTEST.COM".to_vec(),
         nonce: [7; 32],
@@ -92,6 +98,10 @@ fn failures() -> Vec<Failure> {
             text: "FIDO_ERR_RX".to_owned(),
         },
         Failure::Internal,
+        Failure::FacetsUnused {
+            url: "https://www.krbtest.com/facets".to_owned(),
+            reason: "timed out".to_owned(),
+        },
     ]
 }
 
@@ -122,13 +132,93 @@ fn probes_and_their_answers_survive() {
         assert_round_trip(&probe);
         assert!(matches!(message(&body(&probe)), Ok(Message::Probe(decoded)) if decoded == devices));
     }
-    for attached in [false, true] {
-        let answer = Message::Attached(attached);
+    for count in 0..=3 {
+        let answer = Message::Attached(attached()[..count].to_vec());
         assert_round_trip(&answer);
-        assert!(matches!(message(&body(&answer)), Ok(Message::Attached(decoded)) if decoded == attached));
+        assert!(
+            matches!(message(&body(&answer)), Ok(Message::Attached(decoded)) if decoded == attached()[..count])
+        );
     }
-    assert_eq!(body(&Message::Attached(true)), b"\xa3\x00\x02\x01\x08\x02\xf5");
-    assert_eq!(body(&Message::Probe(Vec::new())), b"\xa3\x00\x02\x01\x07\x02\x80");
+    assert_eq!(
+        body(&Message::Attached(Vec::new())),
+        b"\xa3\x00\x03\x01\x08\x02\x80"
+    );
+    assert_eq!(
+        body(&Message::Attached(attached()[1..2].to_vec())),
+        b"\xa3\x00\x03\x01\x08\x02\x81\x83\x6c/dev/hidrawZ\x63Key\x83\xf5\x08\xf4"
+    );
+    assert_eq!(body(&Message::Probe(Vec::new())), b"\xa3\x00\x03\x01\x07\x02\x80");
+}
+
+fn attached() -> [AttachedKey; 3] {
+    let key = |path: &str, state| AttachedKey {
+        path: path.to_owned(),
+        product: "Key".to_owned(),
+        state,
+    };
+    let state = |pin_set, pin_retries, builtin_uv| KeyState {
+        pin_set,
+        pin_retries,
+        builtin_uv,
+    };
+    [
+        key("unix:/run/key", None),
+        key("/dev/hidrawZ", Some(state(true, Some(8), false))),
+        key("/dev/hidraw1", Some(state(false, None, true))),
+    ]
+}
+
+#[test]
+fn choices_survive() {
+    for (device, pin) in [
+        (None, None),
+        (Some("auto"), None),
+        (None, Some("1234")),
+        (Some("/d"), Some("é")),
+    ] {
+        let choice = Message::Choose(Choice {
+            device: device.map(str::to_owned),
+            pin: pin.map(|pin| SecretBytes::from(pin.as_bytes())),
+        });
+        assert_round_trip(&choice);
+        let Ok(Message::Choose(decoded)) = message(&body(&choice)) else {
+            panic!("another message");
+        };
+        assert_eq!(decoded.device.as_deref(), device);
+        let decoded = decoded.pin.map(|pin| pin.expose().to_vec());
+        assert_eq!(decoded.as_deref(), pin.map(str::as_bytes));
+    }
+}
+
+#[test]
+fn refuses_choices_with_impossible_pins() {
+    for pin in [&b""[..], &[b'1'; PIN_MAX + 1], b"\xff"] {
+        let choice = Message::Choose(Choice {
+            device: None,
+            pin: Some(SecretBytes::from(pin)),
+        });
+        assert_eq!(encode(&choice).err(), Some(Error::MalformedFrame), "{pin:02x?}");
+    }
+    for frame in [
+        &b"\xa4\x00\x03\x01\x0b\x02\xf6\x03\x40"[..],
+        b"\xa4\x00\x03\x01\x0b\x02\xf6\x03\x61\x31",
+        b"\xa4\x00\x03\x01\x0b\x02\x40\x03\xf6",
+        b"\xa3\x00\x03\x01\x0b\x02\xf6",
+    ] {
+        assert_eq!(message(frame).err(), Some(Error::MalformedFrame), "{frame:02x?}");
+    }
+}
+
+#[test]
+fn unused_facet_lists_survive() {
+    let told = Message::FacetsUnused {
+        url: "https://www.krbtest.com/facets".to_owned(),
+        reason: String::new(),
+    };
+    assert_round_trip(&told);
+    assert!(
+        matches!(message(&body(&told)), Ok(Message::FacetsUnused { url, .. }) if url.ends_with("/facets"))
+    );
 }
 
 #[test]
@@ -143,21 +233,24 @@ fn skipped_parties_survive() {
 #[test]
 fn refuses_other_forms_of_probes_and_their_answers() {
     for frame in [
-        &b"\xa2\x00\x02\x01\x07"[..],
-        b"\xa3\x00\x02\x01\x07\x02\xf6",
-        b"\xa3\x00\x02\x01\x07\x02\x64auto",
-        b"\xa3\x00\x02\x01\x07\x02\x81\x01",
-        b"\xa3\x00\x02\x01\x07\x02\x9f\xff",
-        b"\xa3\x00\x02\x01\x07\x02\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
-        b"\xa2\x00\x02\x01\x08",
-        b"\xa3\x00\x02\x01\x08\x02\x01",
-        b"\xa3\x00\x02\x01\x08\x02\xf6",
-        b"\xa4\x00\x02\x01\x08\x02\xf5\x03\xf5",
-        b"\xa3\x00\x02\x01\x09\x02\x41K",
-        b"\xa3\x00\x02\x01\x09\x02\xf6",
-        b"\xa3\x00\x02\x01\x04\x02\x80",
-        b"\xa3\x00\x02\x01\x04\x02\x61K",
-        b"\xa3\x00\x02\x01\x0a\x02\x00",
+        &b"\xa2\x00\x03\x01\x07"[..],
+        b"\xa3\x00\x03\x01\x07\x02\xf6",
+        b"\xa3\x00\x03\x01\x07\x02\x64auto",
+        b"\xa3\x00\x03\x01\x07\x02\x81\x01",
+        b"\xa3\x00\x03\x01\x07\x02\x9f\xff",
+        b"\xa3\x00\x03\x01\x07\x02\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\xa2\x00\x03\x01\x08",
+        b"\xa3\x00\x03\x01\x08\x02\x01",
+        b"\xa3\x00\x03\x01\x08\x02\xf6",
+        b"\xa4\x00\x03\x01\x08\x02\x80\x03\x80",
+        b"\xa3\x00\x03\x01\x08\x02\xf5",
+        b"\xa3\x00\x03\x01\x08\x02\x81\x82\x61K\x61K",
+        b"\xa3\x00\x03\x01\x08\x02\x81\x83\x61K\x61K\x80",
+        b"\xa3\x00\x03\x01\x09\x02\x41K",
+        b"\xa3\x00\x03\x01\x09\x02\xf6",
+        b"\xa3\x00\x03\x01\x04\x02\x80",
+        b"\xa3\x00\x03\x01\x04\x02\x61K",
+        b"\xa3\x00\x03\x01\x0a\x02\x00",
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame), "{frame:02x?}");
     }
@@ -195,7 +288,7 @@ fn every_question_for_a_pin_survives() {
             assert!(matches!(message(&encoded), Ok(Message::PinWanted(decoded)) if decoded == wanted));
         }
     }
-    let frame = |reason| [&b"\xa5\x00\x02\x01\x03\x02\x61K\x03\x08\x04"[..], &[reason]].concat();
+    let frame = |reason| [&b"\xa5\x00\x03\x01\x03\x02\x61K\x03\x08\x04"[..], &[reason]].concat();
     assert!(message(&frame(3)).is_ok());
     assert_eq!(message(&frame(4)).err(), Some(Error::MalformedFrame));
     assert_eq!(message(&frame(0xf6)).err(), Some(Error::MalformedFrame));
@@ -220,16 +313,16 @@ fn every_failure_survives() {
 #[test]
 fn layout_of_a_frame_is_fixed() {
     let frame = encode(&Message::Skipped("K".to_owned())).unwrap();
-    assert_eq!(frame.expose(), b"\x00\x00\x00\x08\xa3\x00\x02\x01\x09\x02\x61K");
+    assert_eq!(frame.expose(), b"\x00\x00\x00\x08\xa3\x00\x03\x01\x09\x02\x61K");
     assert_eq!(
         body(&Message::TouchNow(vec!["K".to_owned()])),
-        b"\xa3\x00\x02\x01\x04\x02\x81\x61K"
+        b"\xa3\x00\x03\x01\x04\x02\x81\x61K"
     );
 }
 
 #[test]
 fn refuses_other_versions() {
-    for version in [0, 1, 3, 23] {
+    for version in [0, 1, 2, 4, 23] {
         let frame = [0xa3, 0x00, version, 0x01, 0x09, 0x02, 0x61, b'K'];
         assert_eq!(message(&frame).err(), Some(Error::UnknownFrameVersion));
     }
@@ -237,8 +330,8 @@ fn refuses_other_versions() {
 
 #[test]
 fn refuses_unknown_messages() {
-    for kind in [0, 11, 23] {
-        let frame = [0xa3, 0x00, 0x02, 0x01, kind, 0x02, 0x61, b'K'];
+    for kind in [0, 13, 23] {
+        let frame = [0xa3, 0x00, 0x03, 0x01, kind, 0x02, 0x61, b'K'];
         assert_eq!(message(&frame).err(), Some(Error::UnknownMessage));
     }
 }
@@ -246,9 +339,9 @@ fn refuses_unknown_messages() {
 #[test]
 fn refuses_keys_out_of_order() {
     for frame in [
-        &b"\xa3\x01\x02\x00\x09\x02\x61K"[..],
-        &b"\xa3\x00\x02\x01\x09\x03\x61K"[..],
-        &b"\xa3\x00\x02\x00\x09\x02\x61K"[..],
+        &b"\xa3\x01\x03\x00\x09\x02\x61K"[..],
+        &b"\xa3\x00\x03\x01\x09\x03\x61K"[..],
+        &b"\xa3\x00\x03\x00\x09\x02\x61K"[..],
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
     }
@@ -257,9 +350,9 @@ fn refuses_keys_out_of_order() {
 #[test]
 fn refuses_missing_and_surplus_entries() {
     for frame in [
-        &b"\xa2\x00\x02\x01\x09"[..],
-        &b"\xa4\x00\x02\x01\x09\x02\x61K\x03\x01"[..],
-        &b"\xa2\x00\x02\x01\x09\x02\x61K"[..],
+        &b"\xa2\x00\x03\x01\x09"[..],
+        &b"\xa4\x00\x03\x01\x09\x02\x61K\x03\x01"[..],
+        &b"\xa2\x00\x03\x01\x09\x02\x61K"[..],
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
     }
@@ -268,11 +361,11 @@ fn refuses_missing_and_surplus_entries() {
 #[test]
 fn refuses_indefinite_lengths() {
     assert_eq!(
-        message(b"\xbf\x00\x02\x01\x09\x02\x61K\xff").err(),
+        message(b"\xbf\x00\x03\x01\x09\x02\x61K\xff").err(),
         Some(Error::MalformedFrame)
     );
     assert_eq!(
-        message(b"\xa3\x00\x02\x01\x09\x02\x7f\x61K\xff").err(),
+        message(b"\xa3\x00\x03\x01\x09\x02\x7f\x61K\xff").err(),
         Some(Error::MalformedFrame)
     );
 }
@@ -282,9 +375,9 @@ fn refuses_values_of_other_types() {
     for frame in [
         &b"\x80"[..],
         &b"\xa3\x00\x61\x32\x01\x09\x02\x61K"[..],
-        &b"\xa3\x00\x02\x01\x09\x02\x41K"[..],
-        &b"\xa3\x00\x02\x01\x09\x02\xf6"[..],
-        &b"\xa3\x00\x02\x01\x09\x02\x61\xff"[..],
+        &b"\xa3\x00\x03\x01\x09\x02\x41K"[..],
+        &b"\xa3\x00\x03\x01\x09\x02\xf6"[..],
+        &b"\xa3\x00\x03\x01\x09\x02\x61\xff"[..],
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
     }
@@ -307,7 +400,7 @@ fn refuses_oversize() {
 #[test]
 fn does_not_believe_the_number_of_elements() {
     let mut request = assert_request();
-    request.devices = vec!["auto".to_owned()];
+    request.settings.devices = vec!["auto".to_owned()];
     let mut frame = body(&Message::Assert(Box::new(request)));
     let devices = frame
         .windows(6)
@@ -362,12 +455,12 @@ fn refuses_impossible_pins() {
         );
     }
     for frame in [
-        &b"\xa3\x00\x02\x01\x02\x02\x40"[..],
-        &b"\xa3\x00\x02\x01\x02\x02\x42\xff\xff"[..],
+        &b"\xa3\x00\x03\x01\x02\x02\x40"[..],
+        &b"\xa3\x00\x03\x01\x02\x02\x42\xff\xff"[..],
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
     }
-    let mut long = b"\xa3\x00\x02\x01\x02\x02\x58\x40".to_vec();
+    let mut long = b"\xa3\x00\x03\x01\x02\x02\x58\x40".to_vec();
     long.extend_from_slice(&[b'1'; PIN_MAX + 1]);
     assert_eq!(message(&long).err(), Some(Error::MalformedFrame));
 }
@@ -375,9 +468,9 @@ fn refuses_impossible_pins() {
 #[test]
 fn refuses_unknown_causes_and_wrong_numbers_of_fields() {
     for frame in [
-        &b"\xa4\x00\x02\x01\x06\x02\x0f\x03\x80"[..],
-        &b"\xa4\x00\x02\x01\x06\x02\x00\x03\x81\x61K"[..],
-        &b"\xa4\x00\x02\x01\x06\x02\x01\x03\x80"[..],
+        &b"\xa4\x00\x03\x01\x06\x02\x10\x03\x80"[..],
+        &b"\xa4\x00\x03\x01\x06\x02\x00\x03\x81\x61K"[..],
+        &b"\xa4\x00\x03\x01\x06\x02\x01\x03\x80"[..],
     ] {
         assert_eq!(message(frame).err(), Some(Error::MalformedFrame));
     }

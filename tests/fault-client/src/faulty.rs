@@ -45,7 +45,7 @@ impl Drop for FaultyRequest {
 
 impl Module for Faulty {
     const NAME: &'static CStr = SpakeClient::NAME;
-    const PA_TYPES: &'static [i32; 2] = SpakeClient::PA_TYPES;
+    const PA_TYPES: &'static [i32] = SpakeClient::PA_TYPES;
     const ON_PANIC: Error = SpakeClient::ON_PANIC;
     type Request = FaultyRequest;
 
@@ -61,9 +61,9 @@ impl Module for Faulty {
         self.0.take_option(context, attribute, value)
     }
 
-    fn prepare_questions(&self, request: &mut FaultyRequest, exchange: &Exchange<'_>) {
+    fn prepare_questions(&self, request: &mut FaultyRequest, exchange: &Exchange<'_>) -> Result<(), Failure> {
         reach("prep_questions");
-        self.0.prepare_questions(&mut request.0, exchange);
+        self.0.prepare_questions(&mut request.0, exchange)
     }
 
     fn process(
@@ -73,5 +73,9 @@ impl Module for Faulty {
     ) -> Result<Option<Vec<u8>>, Failure> {
         reach("process");
         self.0.process(&mut request.0, exchange)
+    }
+
+    fn end(&self, request: FaultyRequest) {
+        drop(request);
     }
 }

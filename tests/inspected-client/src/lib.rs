@@ -12,6 +12,8 @@ mod mistaken;
 mod module;
 #[path = "../../../clpreauth/src/passes.rs"]
 mod passes;
+#[path = "../../../clpreauth/src/refusal.rs"]
+mod refusal;
 #[path = "../../../clpreauth/src/texts.rs"]
 mod texts;
 #[path = "../../../clpreauth/src/trace.rs"]

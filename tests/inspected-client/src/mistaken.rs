@@ -17,7 +17,7 @@ pub(crate) struct Mistaken {
 
 impl Module for Mistaken {
     const NAME: &'static CStr = SpakeClient::NAME;
-    const PA_TYPES: &'static [i32; 2] = SpakeClient::PA_TYPES;
+    const PA_TYPES: &'static [i32] = SpakeClient::PA_TYPES;
     const ON_PANIC: Error = SpakeClient::ON_PANIC;
     type Request = Request;
 
@@ -33,8 +33,8 @@ impl Module for Mistaken {
         self.module.take_option(context, attribute, value)
     }
 
-    fn prepare_questions(&self, request: &mut Request, exchange: &Exchange<'_>) {
-        self.module.prepare_questions(request, exchange);
+    fn prepare_questions(&self, request: &mut Request, exchange: &Exchange<'_>) -> Result<(), Failure> {
+        self.module.prepare_questions(request, exchange)
     }
 
     fn process(&self, request: &mut Request, exchange: &Exchange<'_>) -> Result<Option<Vec<u8>>, Failure> {
@@ -43,5 +43,9 @@ impl Module for Mistaken {
             mishandle(exchange.reply_key()?.expose(), &self.mistake);
         }
         Ok(answer)
+    }
+
+    fn end(&self, request: Request) {
+        self.module.end(request);
     }
 }

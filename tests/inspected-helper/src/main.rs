@@ -9,6 +9,8 @@ mod attached;
 mod deadline;
 #[path = "../../../fido/src/helper/failure.rs"]
 mod failure;
+#[path = "../../../fido/src/helper/key.rs"]
+mod key;
 #[path = "../../../fido/src/helper/key_thread.rs"]
 mod key_thread;
 #[path = "../../../fido/src/helper/link.rs"]

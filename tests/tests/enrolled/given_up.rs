@@ -158,17 +158,6 @@ fn impossible_settings_of_the_client() {
 }
 
 #[test]
-fn facet_lists_are_not_served() {
-    let Enrolled { mut realm, key: _key } = enrolled();
-    realm
-        .set_client_relation("fido_facets_url", &["https://example.org/facets"])
-        .unwrap();
-    let message = "fido_facets_url is set, and this version does not read facet lists: set fido_rp_id, or fido_facets = no";
-    let login = alice(&realm, &[]);
-    assert_given_up(&realm, &realm.kdc_log(), &login, message, PROMPT);
-}
-
-#[test]
 fn facet_list_that_is_not_needed_is_no_obstacle() {
     let Enrolled { mut realm, key: _key } = enrolled();
     realm

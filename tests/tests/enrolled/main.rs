@@ -10,6 +10,7 @@ mod aliases;
 mod given_up;
 mod logins;
 mod password_alone;
+mod refused;
 
 use krb5_fido_tests::{Enrolled, PASSWORD, kadmin};
 use krb5_testrealm::{Finished, Realm};

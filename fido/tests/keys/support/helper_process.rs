@@ -8,8 +8,11 @@ use std::{
 };
 
 use krb5_fido_protocol::{
-    fido::factor::{CredentialRef, FidoAssertion, RelyingParty, UserVerification},
-    helper::{Assert, Failure, Message, PinWanted, decode, decode_length, encode},
+    fido::{
+        client_settings::ClientSettings,
+        factor::{CredentialRef, FidoAssertion, RelyingParty, UserVerification},
+    },
+    helper::{Assert, AttachedKey, Choice, Failure, Message, PinWanted, decode, decode_length, encode},
     secret::SecretBytes,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,6 +29,8 @@ const MOVE_SOCKET: &str = "exec \"$0\" 3<&0 0</dev/null";
 pub(crate) struct Helper {
     child: Child,
     socket: UnixStream,
+    /// It is asked for an assertion: whatever keys are there, nothing is chosen.
+    chooses_nothing: bool,
 }
 
 impl Helper {
@@ -51,7 +56,11 @@ impl Helper {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        Self { child, socket }
+        Self {
+            child,
+            socket,
+            chooses_nothing: false,
+        }
     }
 
     /// Starts a helper and asks it for keys.
@@ -69,7 +78,25 @@ impl Helper {
         helper
     }
 
+    /// The same, and what it then says of the keys: the choice is the caller's.
+    pub(crate) fn choosing(request: &Assert) -> (Self, Vec<AttachedKey>) {
+        let mut helper = Self::asked(request);
+        helper.chooses_nothing = false;
+        match helper.receive() {
+            Message::Attached(keys) => (helper, keys),
+            other => panic!("nothing to choose: {}", describe(&other)),
+        }
+    }
+
+    pub(crate) fn choose(&mut self, device: Option<&str>, pin: Option<&str>) {
+        self.send(&Message::Choose(Choice {
+            device: device.map(str::to_owned),
+            pin: pin.map(|pin| SecretBytes::from(pin.as_bytes())),
+        }));
+    }
+
     pub(crate) fn send(&mut self, message: &Message) {
+        self.chooses_nothing |= matches!(message, Message::Assert(_));
         self.send_bytes(encode(message).unwrap().expose());
     }
 
@@ -86,7 +113,12 @@ impl Helper {
         self.socket.read_exact(&mut prefix).unwrap();
         let mut body = vec![0; decode_length(prefix).unwrap()];
         self.socket.read_exact(&mut body).unwrap();
-        decode(&body).unwrap()
+        let message = decode(&body).unwrap();
+        if self.chooses_nothing && matches!(message, Message::Attached(_)) {
+            self.choose(None, None);
+            return self.receive();
+        }
+        message
     }
 
     pub(crate) fn expect_touch(&mut self) -> String {
@@ -129,9 +161,9 @@ impl Helper {
         }
     }
 
-    pub(crate) fn expect_attached(mut self) -> bool {
+    pub(crate) fn expect_attached(mut self) -> Vec<AttachedKey> {
         let attached = match self.receive() {
-            Message::Attached(attached) => attached,
+            Message::Attached(keys) => keys,
             other => panic!("no answer to a probe: {}", describe(&other)),
         };
         assert!(self.ended_quietly());
@@ -209,9 +241,12 @@ impl Running {
 pub(crate) fn request(device: &str, ids: &[&[u8]], uv: UserVerification) -> Assert {
     Assert {
         realm: REALM.to_owned(),
-        rp_id: Some(RP_ID.to_owned()),
-        public_suffix_list: None,
-        devices: vec![device.to_owned()],
+        settings: ClientSettings {
+            rp_id: Some(RP_ID.to_owned()),
+            devices: vec![device.to_owned()],
+            ..ClientSettings::default()
+        },
+        kdc_facets_url: None,
         timeout_seconds: 20,
         principal: b"alice@KRBTEST.COM".to_vec(),
         nonce: [1; 32],
@@ -236,7 +271,9 @@ fn describe(message: &Message) -> String {
         Message::Assertion(assertion) => format!("{assertion:?}"),
         Message::Failed(failure) => format!("{failure:?}"),
         Message::Probe(devices) => format!("probe {devices:?}"),
-        Message::Attached(attached) => format!("attached {attached}"),
+        Message::Attached(keys) => format!("attached: {keys:?}"),
+        Message::Choose(_) => "choice".to_owned(),
+        Message::FacetsUnused { url, reason } => format!("facet list {url:?} not used: {reason}"),
         Message::Skipped(rp_id) => format!("skipped {rp_id:?}"),
         Message::Waiting(cause) => format!("waiting: {cause:?}"),
     }
