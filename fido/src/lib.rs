@@ -14,7 +14,8 @@
 //! ```
 //!
 //! [`Device`] stays in the thread that opened it; a [`Canceller`] stops it from any other. [`Watch`] tells when it is worth
-//! to [`discover`] anew.
+//! to [`discover`] anew. A [`FacetFetcher`] fetches the facet list of a host over HTTPS, which says what realms may use the
+//! host's credentials.
 
 #![deny(unsafe_code)]
 
@@ -22,6 +23,7 @@ mod cancel;
 mod channel;
 mod device_spec;
 mod error;
+mod facets;
 mod libfido2;
 mod pin;
 mod suffix_list;
@@ -30,6 +32,7 @@ mod watch;
 pub use cancel::Canceller;
 pub use device_spec::DeviceSpec;
 pub use error::Error;
+pub use facets::{FacetFetcher, FacetsError, FacetsUrl, UrlError, cache_directory};
 pub use libfido2::{
     Algorithm, Assertion, AssertionRequest, Attestation, Capabilities, CredentialRequest, Device, DeviceInfo,
     Registration, Verification, discover, inherited_socket,
