@@ -67,7 +67,7 @@ impl Dialog {
         let keys = loop {
             match helper.receive()? {
                 Message::Skipped(rp_id) => trace::party_skipped(context, &rp_id),
-                Message::FacetsUnused { url, reason } => trace::facets_unused(context, &url, &reason),
+                Message::FacetsUnused(reason) => trace::facets_unused(context, &reason),
                 Message::Attached(keys) => break keys,
                 Message::Failed(failure) => return Err(texts::failure(&failure, &principal, &realm)),
                 _ => return Err(helper.failed()),

@@ -139,9 +139,8 @@ pub(crate) fn failure(failure: &Failure, principal: &str, realm: &str) -> String
         Failure::NoAcceptedRelyingParty => format!(
             "The KDC of {realm} asked for signatures for other names than this client accepts: see fido_rp_id"
         ),
-        Failure::FacetsUnused { url, reason } => format!(
-            "The KDC of {realm} asked for signatures for other names than this client accepts, \
-             and the facet list {url} was not used: {reason}"
+        Failure::FacetsUnused { reason } => format!(
+            "The KDC of {realm} asked for signatures for other names than this client accepts, and {reason}"
         ),
         Failure::DeviceUnavailable { device, reason } => {
             format!("Could not open the security key {device}: {reason}")

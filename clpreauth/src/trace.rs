@@ -54,9 +54,8 @@ pub(crate) fn party_skipped(context: Context<'_>, rp_id: &str) {
     trace::string(context, c"SF-FIDO relying party not accepted: ", &shown);
 }
 
-pub(crate) fn facets_unused(context: Context<'_>, url: &str, reason: &str) {
-    let shown = format!("{}: {reason}", url.escape_default());
-    trace::string(context, c"SF-FIDO facet list not used: ", &shown);
+pub(crate) fn facets_unused(context: Context<'_>, reason: &str) {
+    trace::string(context, c"SF-FIDO facet list not used: ", reason);
 }
 
 pub(crate) fn not_repeated(context: Context<'_>) {

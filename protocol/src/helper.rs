@@ -64,13 +64,8 @@ pub enum Message {
     Waiting(Failure),
     /// Type 11, module to helper: the answer to [`Message::Attached`].
     Choose(Choice),
-    /// Type 12, helper to module, before any other: the facet list at this URL counts for nothing, for this reason.
-    FacetsUnused {
-        /// The URL, as configured or as the KDC wrote it.
-        url: String,
-        /// For people.
-        reason: String,
-    },
+    /// Type 12, helper to module, before any other: a facet list counts for nothing, for this reason, which names it.
+    FacetsUnused(String),
 }
 
 /// A key that is attached.
@@ -249,9 +244,7 @@ pub enum Failure {
     /// 15: this client signs for none of the relying parties that the KDC named, and a facet list that might have vouched
     /// for one counts for nothing.
     FacetsUnused {
-        /// Its URL.
-        url: String,
-        /// For people.
+        /// For people; names the list.
         reason: String,
     },
 }

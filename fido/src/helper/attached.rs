@@ -205,7 +205,7 @@ impl<'scope, 'env> Keys<'scope, 'env> {
     fn take_next(&mut self, deadline: Deadline) -> Result<(), Stop> {
         match self.starter.link.next(deadline.or_after(LOOK_INTERVAL))? {
             Some(Event::Key(number, report)) => self.take(number, report),
-            Some(Event::Message(_) | Event::Ended(_)) => Err(Failure::Internal.into()),
+            Some(Event::Message(_) | Event::Fetched(_) | Event::Ended(_)) => Err(Failure::Internal.into()),
             None => Ok(()),
         }
     }
@@ -216,7 +216,7 @@ impl<'scope, 'env> Keys<'scope, 'env> {
             match self.starter.link.next(None)? {
                 Some(Event::Message(message)) => return Ok(message),
                 Some(Event::Key(number, report)) => self.take(number, report)?,
-                Some(Event::Ended(_)) | None => return Err(Failure::Internal.into()),
+                Some(Event::Fetched(_) | Event::Ended(_)) | None => return Err(Failure::Internal.into()),
             }
         }
     }
@@ -391,7 +391,9 @@ impl<'scope, 'env> Keys<'scope, 'env> {
         loop {
             match self.starter.link.next(None)? {
                 Some(Event::Key(number, report)) if numbers.contains(&number) => return Ok((number, report)),
-                Some(Event::Message(_) | Event::Ended(_)) => return Err(Failure::Internal.into()),
+                Some(Event::Message(_) | Event::Fetched(_) | Event::Ended(_)) => {
+                    return Err(Failure::Internal.into());
+                }
                 // Of a key that was given up.
                 Some(Event::Key(..)) | None => {}
             }

@@ -16,8 +16,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use krb5_fido_keys::Canceller;
+use krb5_fido_keys::{Canceller, FacetsError};
 use krb5_fido_protocol::{
+    fido::facets::FacetList,
     helper::{Failure, Message, decode, decode_length, encode},
     secret::SecretBytes,
 };
@@ -71,6 +72,8 @@ pub(crate) enum Event {
     Message(Message),
     /// By the thread of the key of this number.
     Key(usize, Report),
+    /// By the thread that fetches a facet list.
+    Fetched(Result<FacetList, FacetsError>),
     /// The end has come.
     Ended(End),
 }

@@ -28,8 +28,8 @@ const IMPOSSIBLE_PINS_MAX: u8 = 5;
 
 pub(crate) fn sign_in(request: &Assert, link: &Link) -> Result<FidoAssertion, Stop> {
     let specs = parse_devices(&request.settings.devices)?;
-    let parties = accept_parties(request, link)?;
     let deadline = Deadline::after(Duration::from_secs(request.timeout_seconds.into()));
+    let parties = accept_parties(request, link, deadline)?;
     // Returns when every key is closed.
     thread::scope(|scope| {
         let mut login = Login {

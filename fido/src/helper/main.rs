@@ -11,6 +11,7 @@
 
 mod attached;
 mod deadline;
+mod facets;
 mod failure;
 mod key;
 mod key_thread;

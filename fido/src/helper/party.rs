@@ -4,13 +4,18 @@ use krb5_fido_keys::{SuffixListError, read_suffix_list};
 use krb5_fido_protocol::{
     fido::{
         client_data::{FidoClientData, Purpose},
+        client_settings::FACETS_URL,
         factor::{CredentialRef, RelyingParty},
         rp_id::RpIdRules,
     },
     helper::{Assert, Failure, Message},
 };
 
-use crate::link::{Link, Stop};
+use crate::{
+    deadline::Deadline,
+    facets::{Unused, fetch},
+    link::{Link, Stop},
+};
 
 /// A relying party that passed the rules, and what gets signed for it.
 pub(crate) struct Party<'a> {
@@ -47,8 +52,13 @@ impl<'a> Party<'a> {
 }
 
 /// The parties that this client signs for, in the KDC's order; at least one. The module is told of the others.
-pub(crate) fn accept_parties<'a>(request: &'a Assert, link: &Link) -> Result<Vec<Party<'a>>, Stop> {
-    let rules = rules(request)?;
+pub(crate) fn accept_parties<'a>(
+    request: &'a Assert,
+    link: &Link,
+    deadline: Deadline,
+) -> Result<Vec<Party<'a>>, Stop> {
+    let mut rules = rules(request)?;
+    let unused = ask_facet_lists(&mut rules, request, link, deadline)?;
     let mut accepted = Vec::new();
     for party in &request.parties {
         match rules.accepts(&party.rp_id) {
@@ -57,9 +67,46 @@ pub(crate) fn accept_parties<'a>(request: &'a Assert, link: &Link) -> Result<Vec
         }
     }
     if accepted.is_empty() {
-        return Err(Failure::NoAcceptedRelyingParty.into());
+        return Err(match unused {
+            Some(reason) => Failure::FacetsUnused { reason }.into(),
+            None => Failure::NoAcceptedRelyingParty.into(),
+        });
     }
     Ok(accepted)
+}
+
+/// Has facet lists vouch for the parties that no other rule accepts. The module is told of lists that count for nothing;
+/// the first reason is given back.
+fn ask_facet_lists(
+    rules: &mut RpIdRules,
+    request: &Assert,
+    link: &Link,
+    deadline: Deadline,
+) -> Result<Option<String>, Stop> {
+    let mut first_unused = None;
+    for url in request.settings.facet_lists(request.kdc_facets_url.as_deref()) {
+        let accepts = |party: &RelyingParty| rules.accepts(&party.rp_id).is_some();
+        if request.parties.iter().all(accepts) {
+            break;
+        }
+        let reason = match fetch(url, &request.realm, link, deadline)? {
+            Ok(list) => {
+                rules.add_facets(list);
+                continue;
+            }
+            Err(Unused::Malformed(_)) if request.settings.facets_url.as_deref() == Some(url) => {
+                return Err(Failure::InvalidConfiguration {
+                    relation: FACETS_URL.to_owned(),
+                    value: url.to_owned(),
+                }
+                .into());
+            }
+            Err(Unused::Malformed(reason) | Unused::Fruitless(reason)) => reason,
+        };
+        link.send(&Message::FacetsUnused(reason.clone()))?;
+        first_unused = first_unused.or(Some(reason));
+    }
+    Ok(first_unused)
 }
 
 fn rules(request: &Assert) -> Result<RpIdRules, Failure> {

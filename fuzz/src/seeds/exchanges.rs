@@ -211,10 +211,7 @@ fn frames() -> Vec<Seed> {
         ),
         (
             "facets-unused".to_owned(),
-            Message::FacetsUnused {
-                url: "https://www.example.com/facets".to_owned(),
-                reason: "timed out".to_owned(),
-            },
+            Message::FacetsUnused("timed out".to_owned()),
         ),
         ("skipped".to_owned(), Message::Skipped("example.org".to_owned())),
     ];

@@ -106,10 +106,7 @@ fn decode_body(body: &[u8]) -> Result<Message, Refused> {
             device: fields.next()?.decode()?,
             pin: optional(fields.next()?, pin)?,
         }),
-        TYPE_FACETS_UNUSED => Message::FacetsUnused {
-            url: text(fields.next()?)?,
-            reason: text(fields.next()?)?,
-        },
+        TYPE_FACETS_UNUSED => Message::FacetsUnused(text(fields.next()?)?),
         _ => return Err(Error::UnknownMessage.into()),
     };
     fields.close()?;
@@ -266,8 +263,7 @@ fn decode_failure(fields: &mut Fields<'_>) -> Result<Failure, Refused> {
             text: text(decoder)?,
         },
         (14, 0) => Failure::Internal,
-        (15, 2) => Failure::FacetsUnused {
-            url: text(decoder)?,
+        (15, 1) => Failure::FacetsUnused {
             reason: text(decoder)?,
         },
         _ => return Err(Error::MalformedFrame.into()),
@@ -359,7 +355,7 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
         Message::Skipped(_) => (TYPE_SKIPPED, 1),
         Message::Waiting(_) => (TYPE_WAITING, 2),
         Message::Choose(_) => (TYPE_CHOOSE, 2),
-        Message::FacetsUnused { .. } => (TYPE_FACETS_UNUSED, 2),
+        Message::FacetsUnused(_) => (TYPE_FACETS_UNUSED, 1),
     };
     encoder.map(2 + fields)?;
     let mut entries = Entries { encoder, key: 0 };
@@ -375,7 +371,7 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
             entries.next()?.encode(wanted.retries)?;
             entries.next()?.u8(wanted.reason.number())?;
         }
-        Message::Skipped(text) => {
+        Message::Skipped(text) | Message::FacetsUnused(text) => {
             entries.next()?.str(text)?;
         }
         Message::Assertion(assertion) => {
@@ -389,10 +385,6 @@ fn encode_body(message: &Message, encoder: &mut Encoder<&mut Vec<u8>>) -> Result
         }
         Message::Attached(keys) => encode_attached(keys, entries.next()?)?,
         Message::Choose(choice) => encode_choice(choice, &mut entries)?,
-        Message::FacetsUnused { url, reason } => {
-            entries.next()?.str(url)?;
-            entries.next()?.str(reason)?;
-        }
     }
     Ok(())
 }
@@ -475,7 +467,7 @@ fn encode_failure(failure: &Failure, entries: &mut Entries<'_, '_>) -> Result<()
         Failure::U2fOnly { .. } => (12, 1),
         Failure::Device { .. } => (13, 3),
         Failure::Internal => (14, 0),
-        Failure::FacetsUnused { .. } => (15, 2),
+        Failure::FacetsUnused { .. } => (15, 1),
     };
     entries.next()?.u8(cause)?;
     let encoder = entries.next()?.array(count)?;
@@ -494,7 +486,7 @@ fn encode_failure(failure: &Failure, entries: &mut Entries<'_, '_>) -> Result<()
         Failure::PinInvalid { product, retries } => encoder.str(product)?.encode(retries)?,
         Failure::DeviceUnavailable { device, reason } => encoder.str(device)?.str(reason)?,
         Failure::InvalidConfiguration { relation, value } => encoder.str(relation)?.str(value)?,
-        Failure::FacetsUnused { url, reason } => encoder.str(url)?.str(reason)?,
+        Failure::FacetsUnused { reason } => encoder.str(reason)?,
         Failure::Device { product, code, text } => encoder.str(product)?.i32(*code)?.str(text)?,
     };
     Ok(())

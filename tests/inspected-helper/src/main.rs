@@ -7,6 +7,8 @@
 mod attached;
 #[path = "../../../fido/src/helper/deadline.rs"]
 mod deadline;
+#[path = "../../../fido/src/helper/facets.rs"]
+mod facets;
 #[path = "../../../fido/src/helper/failure.rs"]
 mod failure;
 #[path = "../../../fido/src/helper/key.rs"]

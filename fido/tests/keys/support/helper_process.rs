@@ -273,7 +273,7 @@ fn describe(message: &Message) -> String {
         Message::Probe(devices) => format!("probe {devices:?}"),
         Message::Attached(keys) => format!("attached: {keys:?}"),
         Message::Choose(_) => "choice".to_owned(),
-        Message::FacetsUnused { url, reason } => format!("facet list {url:?} not used: {reason}"),
+        Message::FacetsUnused(reason) => format!("facet list not used: {reason}"),
         Message::Skipped(rp_id) => format!("skipped {rp_id:?}"),
         Message::Waiting(cause) => format!("waiting: {cause:?}"),
     }
