@@ -14,7 +14,7 @@ use std::{
 
 use rustix::{
     fs::{Mode, OFlags},
-    process::geteuid,
+    process::{Uid, geteuid},
 };
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -61,7 +61,7 @@ impl Cache {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::open(self.path(url), flags, Mode::empty()).ok()?);
         let metadata = file.metadata().ok()?;
-        if !metadata.is_file() || !is_ours(&metadata) {
+        if !metadata.is_file() || !belongs_to(geteuid(), &metadata) {
             return None;
         }
         let limit = u64::try_from(ENTRY_MAX).ok()?;
@@ -103,7 +103,7 @@ impl Cache {
     }
 
     fn check_directory(&self) -> io::Result<()> {
-        match is_ours(&fs::metadata(&self.directory)?) {
+        match belongs_to(geteuid(), &fs::metadata(&self.directory)?) {
             true => Ok(()),
             false => Err(io::ErrorKind::PermissionDenied.into()),
         }
@@ -117,7 +117,52 @@ impl Cache {
     }
 }
 
-/// Whether it belongs to the effective user, and nobody else may write to it.
-fn is_ours(metadata: &Metadata) -> bool {
-    metadata.uid() == geteuid().as_raw() && metadata.mode() & FOREIGN_WRITE == 0
+/// Whether it is this user's, and nobody else may write to it.
+fn belongs_to(user: Uid, metadata: &Metadata) -> bool {
+    metadata.uid() == user.as_raw() && metadata.mode() & FOREIGN_WRITE == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(variables: &[(&str, &str)]) -> Option<PathBuf> {
+        cache_directory(|wanted| {
+            let (_, value) = variables.iter().find(|(name, _)| *name == wanted)?;
+            Some(value.into())
+        })
+    }
+
+    #[test]
+    fn the_directory_is_below_the_users_caches() {
+        let path = |path: &str| Some(PathBuf::from(path));
+        let home = ("HOME", "/home/a");
+        assert_eq!(directory(&[home]), path("/home/a/.cache/krb5-fido"));
+        assert_eq!(
+            directory(&[home, ("XDG_CACHE_HOME", "/var/c")]),
+            path("/var/c/krb5-fido")
+        );
+        assert_eq!(
+            directory(&[("XDG_CACHE_HOME", "/var/c")]),
+            path("/var/c/krb5-fido")
+        );
+    }
+
+    #[test]
+    fn relative_paths_are_as_good_as_none() {
+        let home = ("HOME", "/home/a");
+        for value in ["", ".", "c", "~/.cache"] {
+            assert_eq!(directory(&[home, ("XDG_CACHE_HOME", value)]), directory(&[home]));
+            assert_eq!(directory(&[("HOME", value)]), None);
+        }
+        assert_eq!(directory(&[]), None);
+    }
+
+    #[test]
+    fn files_of_others_are_not_believed() {
+        let file = NamedTempFile::new().unwrap();
+        let metadata = file.as_file().metadata().unwrap();
+        let other = Uid::from_raw(geteuid().as_raw() ^ 1);
+        assert!(belongs_to(geteuid(), &metadata) && !belongs_to(other, &metadata));
+    }
 }

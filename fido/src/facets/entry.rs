@@ -194,3 +194,201 @@ fn try_keep(headers: &HeaderMap) -> Option<HeaderMap> {
     }
     Some(kept)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &[u8] = br#"{"trustedFacets":[{"version":{"major":1,"minor":0},"ids":["krb5realm:R"]}]}"#;
+    const ASKED: Duration = Duration::from_secs(1_800_000_000);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn asked() -> SystemTime {
+        UNIX_EPOCH + ASKED
+    }
+
+    fn url() -> FacetsUrl {
+        FacetsUrl::parse("https://example.com/facets").unwrap()
+    }
+
+    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        headers
+    }
+
+    fn entry(fields: &[(&'static str, &str)]) -> Entry {
+        Entry::new(asked(), &headers(fields), LIST.to_vec()).unwrap()
+    }
+
+    /// Whether it is fresh after `age`, and whether it may be stored.
+    fn state(fields: &[(&'static str, &str)], age: Duration) -> (bool, bool) {
+        let entry = entry(fields);
+        (entry.is_fresh(asked() + age), entry.is_storable())
+    }
+
+    #[test]
+    fn is_fresh_as_long_as_the_server_says() {
+        for fields in [
+            &[("cache-control", "max-age=7200")],
+            &[("cache-control", "private, max-age=\"7200\"")],
+            &[("cache-control", "MAX-AGE=7200")],
+        ] {
+            assert_eq!(state(fields, HOUR), (true, true), "{fields:?}");
+            assert_eq!(state(fields, 2 * HOUR), (false, true), "{fields:?}");
+        }
+        let expires = [
+            ("date", "Fri, 15 Jan 2027 08:00:00 GMT"),
+            ("expires", "Fri, 15 Jan 2027 10:00:00 GMT"),
+        ];
+        assert_eq!(state(&expires, HOUR), (true, true));
+        assert_eq!(state(&expires, 2 * HOUR), (false, true));
+        let aged = [("cache-control", "max-age=7200"), ("age", "3601")];
+        assert_eq!(state(&aged, HOUR), (false, true));
+    }
+
+    #[test]
+    fn is_not_fresh_unless_the_server_says_so() {
+        for fields in [
+            &[][..],
+            &[("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")],
+            &[("etag", "\"1\"")],
+            &[("cache-control", "public")],
+            &[("cache-control", "immutable")],
+            &[("cache-control", "s-maxage=7200")],
+            &[("cache-control", "max-age=0")],
+            &[("cache-control", "max-age=-1")],
+            &[("cache-control", "max-age=x")],
+            &[("cache-control", "max-age=7200, no-cache")],
+            &[("cache-control", "max-age=7200"), ("cache-control", "No-Cache")],
+            &[("cache-control", "max-age=7200"), ("vary", "*")],
+            &[
+                ("cache-control", "max-age=7200"),
+                ("vary", "accept"),
+                ("vary", "*"),
+            ],
+            &[("expires", "0")],
+            &[
+                ("expires", "Fri, 15 Jan 2027 10:00:00 GMT"),
+                ("pragma", "no-cache"),
+            ],
+        ] {
+            assert_eq!(state(fields, Duration::ZERO), (false, true), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn is_not_stored_against_the_servers_will_nor_if_that_cannot_be_read() {
+        for fields in [
+            &[("cache-control", "no-store")][..],
+            &[("cache-control", "max-age=7200"), ("cache-control", "NO-STORE")],
+            &[("cache-control", "max-age=7200, x=\u{e4}")],
+            &[("cache-control", "max-age=7200"), ("age", "4294967296")],
+            &[("cache-control", "max-age=7200"), ("age", "18446744073709551615")],
+            &[("cache-control", "max-age=7200"), ("age", "1"), ("age", "1")],
+        ] {
+            assert_eq!(state(fields, Duration::ZERO), (false, false), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn is_never_fresh_for_longer_than_a_day_nor_before_its_time() {
+        let long = entry(&[("cache-control", "max-age=18446744073709551615, immutable")]);
+        let second = Duration::from_secs(1);
+        assert!(long.is_fresh(asked()) && long.is_fresh(asked() + FRESH_MAX - second));
+        assert!(!long.is_fresh(asked() + FRESH_MAX) && !long.is_fresh(asked() - second));
+        assert!(!long.is_fresh(UNIX_EPOCH));
+    }
+
+    #[test]
+    fn asks_for_newer_with_the_validators_of_the_server() {
+        let both = entry(&[("etag", "W/\"1\""), ("last-modified", "x")]);
+        let expected = headers(&[("if-none-match", "W/\"1\""), ("if-modified-since", "x")]);
+        assert_eq!(both.validators(), expected);
+        assert!(entry(&[("date", "x")]).validators().is_empty());
+    }
+
+    #[test]
+    fn not_modified_takes_over_what_is_new() {
+        let old = entry(&[("etag", "\"1\""), ("age", "9"), ("date", "x"), ("vary", "accept")]);
+        let newer = headers(&[
+            ("etag", "\"1\""),
+            ("cache-control", "max-age=7200"),
+            ("content-type", "x"),
+        ]);
+        let refreshed = old.refreshed(asked() + HOUR, &newer).unwrap();
+        assert!(refreshed.is_fresh(asked() + 2 * HOUR) && !refreshed.is_fresh(asked()));
+        let expected = [
+            ("etag", "\"1\""),
+            ("date", "x"),
+            ("vary", "accept"),
+            ("cache-control", "max-age=7200"),
+        ];
+        assert_eq!(refreshed.headers, headers(&expected));
+        assert_eq!(refreshed.list, old.list);
+    }
+
+    #[test]
+    fn not_modified_is_about_the_same_entry() {
+        for (old, newer) in [
+            (&[("etag", "\"1\"")][..], &[("etag", "\"2\"")][..]),
+            (&[("etag", "\"1\"")], &[]),
+            (&[], &[("etag", "\"1\"")]),
+            (&[("last-modified", "x")], &[("last-modified", "y")]),
+        ] {
+            assert_eq!(
+                entry(old).refreshed(asked(), &headers(newer)),
+                None,
+                "{old:?} {newer:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn is_read_as_it_was_written() {
+        let written = entry(&[
+            ("Cache-Control", "A=\"b\""),
+            ("etag", "\"1\""),
+            ("set-cookie", "x"),
+        ]);
+        let file = written.encode(&url());
+        let head = "krb5-fido facets 1\nhttps://example.com/facets\n1800000000\n\
+            cache-control: a=\"b\"\netag: \"1\"\n\n";
+        assert_eq!(file, [head.as_bytes(), LIST].concat());
+        assert_eq!(Entry::parse(&file, &url()), Some(written));
+    }
+
+    #[test]
+    fn is_not_read_if_anything_is_wrong_with_it() {
+        let file = entry(&[("cache-control", "max-age=1"), ("age", "2")]).encode(&url());
+        for end in 0..file.len() {
+            assert_eq!(Entry::parse(&file[..end], &url()), None, "{end} bytes");
+        }
+        let text = String::from_utf8(file).unwrap();
+        for (part, other) in [
+            ("facets 1", "facets 01"),
+            ("/facets\n", "/Facets\n"),
+            ("1800000000", "-1"),
+            ("1800000000", "18446744073709551616"),
+            ("1800000000", ""),
+            ("max-age=1\n", "max-age=1\u{e4}\n"),
+            ("age: 2", "age: 18446744073709551615"),
+            ("age: 2", "age: 2\nage: 2"),
+            ("age: 2", "age 2"),
+            ("age: 2", "a ge: 2"),
+            ("\n\n{", "\n\n{{"),
+            ("ids", "IDS"),
+        ] {
+            assert!(text.contains(part));
+            let wrong = text.replace(part, other);
+            assert_eq!(Entry::parse(wrong.as_bytes(), &url()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_is_no_entry() {
+        assert!(Entry::new(asked(), &headers(&[]), b"{}".to_vec()).is_err());
+    }
+}

@@ -45,15 +45,23 @@ pub enum FacetsError {
         /// What is wrong with it.
         cause: UrlError,
     },
-    /// No thread of the network, no TLS, or no certificates to trust.
-    #[error(
-        "the facet list {url} cannot be asked for: {reason}; is the package ca-certificates installed, and SSL_CERT_FILE \
-         right?"
-    )]
-    Unprepared {
+    /// The operating system lacks what it takes to wait for the network.
+    #[error("the facet list {url} cannot be asked for: {reason}")]
+    Resources {
         /// As configured.
         url: String,
-        /// What is missing.
+        /// What the operating system says.
+        reason: String,
+    },
+    /// No certificates to trust.
+    #[error(
+        "the facet list {url} cannot be asked for: {reason}; is the package ca-certificates installed, and SSL_CERT_FILE \
+         right if it is set?"
+    )]
+    TrustStore {
+        /// As configured.
+        url: String,
+        /// What TLS says.
         reason: String,
     },
     /// Name resolution, the proxy, the connection or TLS failed.

@@ -53,7 +53,10 @@ pub(super) fn ask(url: &FacetsUrl, stored: Option<&Entry>, limit: Duration) -> R
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| unprepared(url, &error))?;
+        .map_err(|error| FacetsError::Resources {
+            url: url.to_string(),
+            reason: describe(&error),
+        })?;
     let answer = runtime.block_on(async {
         let answer = timeout(limit, async { Exchange::new(url)?.run(stored).await });
         answer.await.map_err(|_| FacetsError::TimedOut {
@@ -74,7 +77,10 @@ struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     fn new(url: &'a FacetsUrl) -> Result<Self, FacetsError> {
         let builder = Client::builder().https_only(true).redirect(Policy::none());
-        let client = builder.build().map_err(|error| unprepared(url, &error))?;
+        let client = builder.build().map_err(|error| FacetsError::TrustStore {
+            url: url.to_string(),
+            reason: describe(&error),
+        })?;
         Ok(Self { url, client })
     }
 
@@ -185,13 +191,6 @@ impl<'a> Exchange<'a> {
     }
 }
 
-fn unprepared(url: &FacetsUrl, error: &(dyn Error + 'static)) -> FacetsError {
-    FacetsError::Unprepared {
-        url: url.to_string(),
-        reason: describe(error),
-    }
-}
-
 /// Those that send a GET elsewhere (RFC 9110 section 15.4).
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
@@ -229,4 +228,45 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
             None => error.source(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::CertificateError;
+
+    use super::*;
+
+    fn wrapped(error: rustls::Error) -> io::Error {
+        io::Error::other(io::Error::other(error))
+    }
+
+    #[test]
+    fn bad_certificates_are_found_below_other_errors() {
+        let error = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        assert_eq!(
+            describe(&wrapped(error.clone())),
+            "invalid peer certificate: UnknownIssuer"
+        );
+        assert!(is_about_certificate(&wrapped(error)));
+    }
+
+    #[test]
+    fn other_errors_are_not_about_certificates() {
+        let error = wrapped(rustls::Error::DecryptError);
+        assert!(!is_about_certificate(&error) && !is_about_certificate(&io::Error::other("certificate")));
+        assert_eq!(describe(&error), "cannot decrypt peer's message");
+        assert_eq!(describe(&io::Error::from(io::ErrorKind::TimedOut)), "timed out");
+    }
+
+    #[test]
+    fn header_fields_that_stand_twice_are_none() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(only(&headers, "location"), None);
+        headers.append(LOCATION, HeaderValue::from_static(" a "));
+        assert_eq!(only(&headers, "location"), Some("a"));
+        headers.append(LOCATION, HeaderValue::from_static("a"));
+        assert_eq!(only(&headers, "location"), None);
+        headers.insert(LOCATION, HeaderValue::from_bytes(b"\xe4").unwrap());
+        assert_eq!(only(&headers, "location"), None);
+    }
 }

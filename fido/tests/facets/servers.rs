@@ -55,10 +55,10 @@ fn a_certificate_is_for_the_host_that_was_asked_for() {
 fn without_certificates_to_trust_nothing_is_asked() {
     let server = serving(|| HttpsServer::start(HOST));
     std::fs::write(server.ca_file(), "").unwrap();
-    let text = Fetch::of(&server, "/list").fails("Unprepared");
+    let text = Fetch::of(&server, "/list").fails("TrustStore");
     assert!(text.contains("SSL_CERT_FILE"), "{text}");
     std::fs::remove_file(server.ca_file()).unwrap();
-    Fetch::of(&server, "/list").fails("Unprepared");
+    Fetch::of(&server, "/list").fails("TrustStore");
 }
 
 #[test]
