@@ -1,8 +1,8 @@
 //! Files of responses, one for each URL.
 //!
 //! Directory and files are believed only if they belong to the effective user and nobody else may write to them. A file is
-//! written aside and renamed into place, so that any number of processes can share the directory. Nothing here fails: without
-//! a usable file the server is asked, and a file that cannot be written is not there.
+//! written aside and renamed into place, so that any number of processes can share the directory. Nothing here fails:
+//! without a usable file the server is asked, and a file that cannot be written is not there.
 
 use std::{
     ffi::OsString,

@@ -35,7 +35,7 @@ const AGENT: &str = concat!("krb5-fido/", env!("CARGO_PKG_VERSION"));
 /// What the server answered.
 pub(super) struct Answer {
     pub(super) entry: Entry,
-    /// Whether it came from another place than the one that was asked for.
+    /// Whether it came over redirects.
     pub(super) redirected: bool,
 }
 
@@ -121,12 +121,14 @@ impl<'a> Exchange<'a> {
     /// Follows redirects from the first response to the list.
     async fn follow(&self, asked: SystemTime, mut response: Response) -> Result<Answer, FacetsError> {
         let mut place = self.url.clone();
+        let mut redirected = false;
         for _ in 0..REDIRECTS_MAX {
             if !is_redirect(response.status()) {
                 break;
             }
             place = self.authorized_target(&place, &response)?;
             response = self.send(&place, HeaderMap::new()).await?;
+            redirected = true;
         }
         if is_redirect(response.status()) {
             let url = self.url.to_string();
@@ -139,7 +141,6 @@ impl<'a> Exchange<'a> {
             url: self.url.to_string(),
             cause,
         })?;
-        let redirected = place != *self.url;
         Ok(Answer { entry, redirected })
     }
 

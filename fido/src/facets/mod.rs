@@ -47,8 +47,8 @@ impl FacetFetcher {
         }
     }
 
-    /// The list of `url`: from the cache while it is fresh, else from the server, within `limit` or ten seconds, whichever is
-    /// less. Blocks, so it is not for asynchronous tasks.
+    /// The list of `url`: from the cache while it is fresh, else from the server, within `limit` or ten seconds, whichever
+    /// is less. Blocks, so it is not for asynchronous tasks; a thread that waits here can be left to itself.
     ///
     /// Trusts the certificates that the system does, or those that SSL_CERT_FILE and SSL_CERT_DIR name.
     ///
