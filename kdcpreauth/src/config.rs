@@ -26,6 +26,7 @@ const ENROL_URL: &str = "fido_enrol_url";
 const INDICATOR: &str = "fido_indicator";
 const UV_INDICATOR: &str = "fido_uv_indicator";
 const CHALLENGE: &str = "fido_challenge";
+const FACETS_URL: &str = "fido_facets_url";
 const SPAKE_INDICATOR: &str = "spake_preauth_indicator";
 
 const CHALLENGE_ENCRYPTED: &str = "encrypted";
@@ -37,11 +38,11 @@ const DATAGRAM_LIMIT: &str = "kdc_max_dgram_reply_size";
 /// What `fido_challenge = clear` wants it to be at most. Where it is unset, krb5kdc allows 65536.
 const DATAGRAM_LIMIT_MAX: usize = 4096;
 
-/// Relations that belong to clients. A KDC meets them because its profile holds krb5.conf too.
+/// Relations that belong to clients, the facet list's URL to both. A KDC meets them because its profile holds krb5.conf too.
 const CLIENT_RELATIONS: [&str; 7] = [
     "fido_device",
     "fido_facets",
-    "fido_facets_url",
+    FACETS_URL,
     "fido_helper",
     "fido_public_suffix_list",
     "fido_rp_id",
@@ -71,6 +72,8 @@ pub(crate) struct Realm {
     pub(crate) challenge: Mode,
     /// In mode clear, the bytes that no answer over UDP exceeds.
     pub(crate) datagram_limit: usize,
+    /// The facet list that clients are told of, in mode encrypted.
+    pub(crate) facets_url: Option<String>,
     /// The page named in a notice.
     pub(crate) enrol_url: Option<String>,
     /// Asserted after a touch.
@@ -156,6 +159,7 @@ fn take(realm: &mut Realm, relation: &str, values: Vec<String>) -> Result<(), St
         ALGORITHMS => settings.algorithms = Algorithm::parse_list(value).map_err(cause)?,
         SELF_ENROL => settings.self_enrol = SelfEnrol::parse(value).map_err(cause)?,
         ENROL_URL => realm.enrol_url = Some(parse_url(value)?),
+        FACETS_URL => realm.facets_url = Some(parse_url(value)?),
         INDICATOR => realm.fido_indicators = indicators(values)?,
         UV_INDICATOR => realm.fido_uv_indicators = indicators(values)?,
         CHALLENGE => realm.challenge = parse_mode(value)?,
@@ -194,7 +198,7 @@ fn parse_datagram_limit(values: &[String]) -> Result<usize, String> {
 fn parse_url(value: &str) -> Result<String, String> {
     match is_page(value) {
         true => Ok(value.to_owned()),
-        false => Err("a page begins with https:// and has no spaces".to_owned()),
+        false => Err("it begins with https:// and has no spaces".to_owned()),
     }
 }
 

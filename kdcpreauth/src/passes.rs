@@ -133,9 +133,9 @@ fn verify_password(
         }
         (Opened::Hello(hello), Decision::OfferFido(usable) | Decision::OfferFidoOrNone(usable)) => {
             check_version(&hello)?;
-            let challenge = build_challenge(*hello.nonce(), &usable)
-                .encode_padded(0)
-                .map_err(internal)?;
+            let mut challenge = build_challenge(*hello.nonce(), &usable);
+            challenge.facets_url.clone_from(&client.realm.facets_url);
+            let challenge = challenge.encode_padded(0).map_err(internal)?;
             let reply = hello.send_challenge(body, challenge, observe).map_err(fail)?;
             exchange.set_cookie(reply.cookie.expose()).map_err(fault)?;
             trace::fido_challenge_sent(context);

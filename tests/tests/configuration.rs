@@ -84,7 +84,7 @@ fn a_value_that_is_none() {
     assert_refused(
         "fido_enrol_url",
         "http://keys.example.com/",
-        "a page begins with https:// and has no spaces",
+        "it begins with https:// and has no spaces",
     );
     assert_refused(
         "fido_exempt",

@@ -1,6 +1,9 @@
 //! Facet lists, fetched while the main thread stays ready for the end.
 
-use std::{env, thread};
+use std::{
+    env, thread,
+    time::{Duration, Instant},
+};
 
 use krb5_fido_keys::{FacetFetcher, FacetsError, FacetsUrl, cache_directory};
 use krb5_fido_protocol::{fido::rp_id::VouchingList, helper::Failure, registry::RP_ID_REALM_PREFIX};
@@ -9,6 +12,9 @@ use crate::{
     deadline::Deadline,
     link::{Event, Link, Stop},
 };
+
+/// More than any fetch takes.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why a list counts for nothing. For people; the texts name the list.
 pub(crate) enum Unused {
@@ -39,7 +45,8 @@ pub(crate) fn fetch(
             let _sent = reports.send(Event::Fetched(fetcher.fetch(&wanted, limit)));
         })
         .map_err(|_| Failure::Internal)?;
-    let Some(Event::Fetched(fetched)) = link.next(None)? else {
+    // A fetch ends by itself, unless the file system under the cache hangs.
+    let Some(Event::Fetched(fetched)) = link.next(Instant::now().checked_add(PATIENCE))? else {
         return Err(Failure::Internal.into());
     };
     let text = |error: FacetsError| Unused::Fruitless(error.to_string());
