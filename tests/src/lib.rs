@@ -10,6 +10,7 @@
 
 mod as_client;
 pub mod barrage;
+mod compiled;
 mod cookie;
 pub mod der;
 mod enrolled;
@@ -29,6 +30,7 @@ pub mod watched;
 mod wire;
 
 pub use as_client::{Agreed, Answer, AsClient, Asked, Challenged, Response, asserted, fido, hello, none};
+pub use compiled::compile;
 pub use cookie::{CookieKey, SecureCookie};
 pub use enrolled::{
     Enrolled, PASSWORD, add_alias, add_service, add_user, armor, ask_for, attribute, enrol, kadmin, memory,
