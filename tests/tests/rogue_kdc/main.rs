@@ -1,5 +1,5 @@
 //! A KDC that is not what it should be, and kinit with our module before it: what the client refuses, what it says, and
-//! what it sends. Nothing here is a key: where the client would ask for one, it fails to start its helper.
+//! what it sends. Only `attack` has a key: elsewhere, where the client would ask for one, it fails to start its helper.
 #![allow(missing_docs, reason = "a test program")]
 #![allow(
     clippy::indexing_slicing,
@@ -8,6 +8,7 @@
     reason = "helpers of tests: a failure in one is the test's"
 )]
 
+mod attack;
 mod challenges;
 mod downgrade;
 mod factors;
@@ -64,8 +65,13 @@ impl Scene {
         let builder = Realm::builder()
             .client_relation("spake_preauth_groups", &groups)
             .client_relation("fido_helper", "/nonexistent/helper");
-        let mut realm = builder.kadmind(false).start().unwrap();
+        let realm = builder.kadmind(false).start().unwrap();
         add_user(&realm, "alice");
+        Self::in_front_of(realm)
+    }
+
+    /// Between alice's clients and the KDC of her realm.
+    fn in_front_of(mut realm: Realm) -> Self {
         let mut rogue = Rogue {
             key: AsClient::new(&realm, "alice").key(),
             cookie: None,
