@@ -4,6 +4,7 @@ PREFIX     ?= /usr/local
 LIBEXECDIR ?= $(PREFIX)/libexec
 BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
+INCLUDEDIR ?= $(PREFIX)/include
 DOCDIR     ?= $(PREFIX)/share/doc/krb5-fido
 # Where libkrb5 and krb5kdc look for preauthentication modules.
 PLUGINDIR  ?= $(shell pkg-config --variable=libdir krb5 2>/dev/null)/krb5/plugins/preauth
@@ -89,6 +90,7 @@ install: build
 	install -D -m 755 $(RELEASE)/kdb5_fido $(DESTDIR)$(SBINDIR)/kdb5_fido
 	install -D -m 755 $(RELEASE)/softkey $(DESTDIR)$(BINDIR)/softkey
 	install -D -m 755 $(RELEASE)/krb5-testrealm $(DESTDIR)$(BINDIR)/krb5-testrealm
+	install -D -m 644 include/krb5_fido.h $(DESTDIR)$(INCLUDEDIR)/krb5_fido.h
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md CHANGELOG.md docs/*.md
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/examples docs/examples/*
 
@@ -96,6 +98,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PLUGINDIR)/fido_client.so $(DESTDIR)$(PLUGINDIR)/fido_kdc.so
 	rm -f $(DESTDIR)$(LIBEXECDIR)/krb5-fido-helper $(DESTDIR)$(SBINDIR)/kdb5_fido
 	rm -f $(DESTDIR)$(BINDIR)/softkey $(DESTDIR)$(BINDIR)/krb5-testrealm
+	rm -f $(DESTDIR)$(INCLUDEDIR)/krb5_fido.h
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 clean:
