@@ -39,7 +39,7 @@ pub use enrolled::{
 pub use footprint::Footprint;
 pub use freed::{Freed, Secret};
 pub use holding_key::HoldingKey;
-pub use observed::{LogLine, as_lines, assert_refused, assert_ticket, sent_types};
+pub use observed::{LogLine, as_lines, assert_refused, assert_ticket, await_output, sent_types};
 pub use scripted_kdc::{ScriptedKdc, encode_error, encode_referral};
 pub use statement::{PaperKey, Statement, USER_PRESENT, authenticator_data, sign};
 pub use trace::{comparable_lines, hides_result, module_lines};

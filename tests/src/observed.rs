@@ -1,6 +1,14 @@
 //! What is seen of a login: the output of kinit, the tickets, the KDC's log, the client's trace.
 
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
 use krb5_testrealm::{Finished, Realm};
+
+/// More than any step takes on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The login succeeded, and the ticket has exactly these flags, as klist prints them.
 pub fn assert_ticket(realm: &Realm, login: &Finished, flags: &str) {
@@ -27,6 +35,19 @@ pub fn assert_refused(realm: &Realm, login: &Finished, message: &str) {
         login.trace
     );
     assert!(!realm.klist(&["-s"]).unwrap().success(), "there is a ticket");
+}
+
+/// Waits until a program that runs in the realm has said this.
+pub fn await_output(realm: &Realm, text: &str) {
+    let started = Instant::now();
+    let outputs = || {
+        let entries = fs::read_dir(realm.dir().join("runs")).unwrap();
+        entries.filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok())
+    };
+    while !outputs().any(|output| output.contains(text)) {
+        assert!(started.elapsed() < PATIENCE, "nothing says {text:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// What the KDC logs of one AS-REQ.

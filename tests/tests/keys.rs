@@ -7,7 +7,7 @@
 )]
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::Write,
     os::unix::process::{CommandExt, ExitStatusExt},
     process::{Command, Stdio},
@@ -66,19 +66,6 @@ fn interrupt_login(realm: &Realm, said: &str) {
     let killed = Command::new("kill").args(["-INT", "--", &group]).status();
     assert!(killed.unwrap().success());
     assert_eq!(kinit.wait().unwrap().signal(), Some(2));
-}
-
-/// Waits until a program that runs in the realm has said this.
-fn await_output(realm: &Realm, text: &str) {
-    let started = Instant::now();
-    let outputs = || {
-        let entries = fs::read_dir(realm.dir().join("runs")).unwrap();
-        entries.filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok())
-    };
-    while !outputs().any(|output| output.contains(text)) {
-        assert!(started.elapsed() < PATIENCE, "nothing says {text:?}");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// The banner while the only configured key is not there.
