@@ -20,6 +20,7 @@ mod holding_key;
 pub mod kerberos;
 mod keytab;
 mod link;
+mod marked_helper;
 pub mod mutants;
 mod observed;
 pub mod points;
@@ -39,6 +40,7 @@ pub use enrolled::{
 pub use footprint::Footprint;
 pub use freed::{Freed, Secret};
 pub use holding_key::HoldingKey;
+pub use marked_helper::MarkedHelper;
 pub use observed::{LogLine, as_lines, assert_refused, assert_ticket, await_output, sent_types};
 pub use scripted_kdc::{ScriptedKdc, encode_error, encode_referral};
 pub use statement::{PaperKey, Statement, USER_PRESENT, authenticator_data, sign};

@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use krb5_fido_tests::{Enrolled, PASSWORD, as_lines, kadmin, memory};
+use krb5_fido_tests::{Enrolled, PASSWORD, as_lines, kadmin, memory, set_pin};
 use krb5_testrealm::{Finished, Realm};
 
 use crate::{
@@ -106,4 +106,14 @@ fn password_and_key() {
     assert_ne!(memory(&key), before);
 
     assert_refused(&ksu(Stock, &realm, "alice", PASSWORD));
+}
+
+#[test]
+fn password_pin_and_key() {
+    let Enrolled { realm, key } = Enrolled::start(Realm::builder());
+    set_pin(&key, "1234");
+    let become_root = ksu(Ours, &realm, "alice", &format!("{PASSWORD}\n1234"));
+    assert_became_root(&become_root);
+    let shown = format!("PIN for software key (8 attempts left): \n{TOUCH}");
+    assert!(become_root.stdout.contains(&shown), "{become_root}");
 }

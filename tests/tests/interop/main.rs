@@ -15,6 +15,7 @@
 mod sides;
 
 mod armor;
+mod aside;
 mod fleet;
 mod indicators;
 mod kadmind;
