@@ -8,31 +8,54 @@ packages="
     libfido2-dev libssl-dev zlib1g-dev
     libclang-dev pkg-config gcc g++ libc6-dev make
     publicsuffix util-linux procps binutils iproute2 umockdev valgrind
+    pamtester python3-gssapi openssh-client libwrap0 curl
 "
+# Installed, the one would start a server, and the other take part in every login of this machine: tests take them from
+# target/deb.
+unpacked="openssh-server libpam-krb5"
 
-# For tests/compat.sh, which installs them elsewhere.
+# For tests/compat.sh, which installs them all elsewhere.
 if [ "${1-}" = packages ]; then
     # shellcheck disable=SC2086 # a list of words
-    echo $packages
+    echo $packages $unpacked
     exit
 fi
 
+is_installed() {
+    case $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null || true) in
+        ii*) ;;
+        *) return 1 ;;
+    esac
+}
+
+if [ "$(id -u)" -eq 0 ]; then sudo=""; else sudo="sudo"; fi
+
 missing=""
 for package in $packages; do
-    status=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)
-    case $status in
-        ii*) ;;
-        *) missing="$missing $package" ;;
-    esac
+    is_installed "$package" || missing="$missing $package"
+done
+absent=""
+for package in $unpacked; do
+    is_installed "$package" || [ -d "target/deb/$package" ] || absent="$absent $package"
 done
 
-if [ -n "$missing" ]; then
-    if [ "$(id -u)" -eq 0 ]; then sudo=""; else sudo="sudo"; fi
-    # A KDC that is installed for its programs alone has nothing to ask and nothing to start.
+if [ -n "$missing$absent" ]; then
     $sudo apt-get update -q
+fi
+if [ -n "$missing" ]; then
+    # A KDC that is installed for its programs alone has nothing to ask and nothing to start.
     # shellcheck disable=SC2086 # a list of words
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
 fi
+for package in $absent; do
+    part=target/deb/$package.part
+    rm -rf "$part"
+    mkdir -p "$part"
+    (cd "$part" && apt-get download -q "$package")
+    dpkg -x "$part"/*.deb "$part/files"
+    mv "$part/files" "target/deb/$package"
+    rm -r "$part"
+done
 
 cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny@0.20.2
 cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz@0.13.2

@@ -59,7 +59,8 @@ target=$compat/$suite-target
 log=$compat/$suite.log
 # Written last. A folder without it is half made; one with another list lacks something.
 complete=$folder/.complete
-packages=$(./deps.sh packages)
+# Newer Debians have GSSAPI in an OpenSSH of its own.
+packages=$(./deps.sh packages | sed 's/openssh-[a-z]*/&-gssapi/g')
 
 make_folder() {
     [ -x /usr/sbin/debootstrap ] || fail "debootstrap is missing: apt-get install debootstrap"
