@@ -36,8 +36,9 @@ unsafe extern "C" {
 
 /// A running child and our end of its socket. Dropping it closes the socket, which ends the child.
 pub struct Child {
-    /// What names the process even after the program has reaped it itself (pidfd_open(2)).
-    process: OwnedFd,
+    /// What names the process even after the program has reaped it itself (pidfd_open(2)); `None` if it had ended, and
+    /// been reaped, before it could be named.
+    process: Option<OwnedFd>,
     socket: Option<UnixStream>,
 }
 
@@ -116,40 +117,36 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         self.socket = None;
-        if !self.has_ended(GRACE) {
+        let Some(process) = self.process.as_ref().map(AsRawFd::as_raw_fd) else {
+            return;
+        };
+        // A process descriptor becomes readable when its process has ended (pidfd_open(2)).
+        if wait_readable(process, Instant::now() + GRACE).is_err() {
             // SAFETY: the descriptor of our own child, whoever has its process id by now (pidfd_send_signal(2)).
             unsafe {
                 libc::syscall(
                     libc::SYS_pidfd_send_signal,
-                    self.process.as_raw_fd(),
+                    process,
                     libc::SIGKILL,
                     ptr::null::<libc::siginfo_t>(),
                     0,
                 )
             };
         }
-        self.reap();
+        reap(process);
     }
 }
 
-impl Child {
-    /// Whether the child ends within `patience`.
-    fn has_ended(&self, patience: Duration) -> bool {
-        // A process descriptor becomes readable when its process has ended (pidfd_open(2)).
-        wait_readable(self.process.as_raw_fd(), Instant::now() + patience).is_ok()
-    }
-
-    /// Takes the exit status, unless somebody else has.
-    fn reap(&self) {
-        let Ok(descriptor) = libc::id_t::try_from(self.process.as_raw_fd()) else {
+/// Takes the exit status of the child with this descriptor, unless somebody else has.
+fn reap(process: RawFd) {
+    let Ok(descriptor) = libc::id_t::try_from(process) else {
+        return;
+    };
+    loop {
+        // SAFETY: the descriptor of our child; no information is asked for.
+        let code = unsafe { libc::waitid(libc::P_PIDFD, descriptor, ptr::null_mut(), libc::WEXITED) };
+        if code == 0 || retry_interrupted().is_err() {
             return;
-        };
-        loop {
-            // SAFETY: the descriptor of our child; no information is asked for.
-            let code = unsafe { libc::waitid(libc::P_PIDFD, descriptor, ptr::null_mut(), libc::WEXITED) };
-            if code == 0 || retry_interrupted().is_err() {
-                return;
-            }
         }
     }
 }
@@ -187,14 +184,18 @@ fn retry_interrupted() -> io::Result<()> {
     }
 }
 
-/// The descriptor of a child that was just made. Without one the child is not waited for, and ends with its socket.
-fn open_process(pid: libc::pid_t) -> io::Result<OwnedFd> {
+/// The descriptor of a child that was just made, if it is still there: without one the child is not waited for, and ends with
+/// its socket. A child that ends at once is gone where the program ignores SIGCHLD, or reaps everything itself.
+fn open_process(pid: libc::pid_t) -> io::Result<Option<OwnedFd>> {
     // SAFETY: pidfd_open(2) takes any process id.
     let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     match RawFd::try_from(descriptor) {
         // SAFETY: fresh, open and nobody else's; the kernel has set FD_CLOEXEC.
-        Ok(descriptor) if descriptor >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
-        _ => Err(io::Error::last_os_error()),
+        Ok(descriptor) if descriptor >= 0 => Ok(Some(unsafe { OwnedFd::from_raw_fd(descriptor) })),
+        _ => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+            error => Err(error),
+        },
     }
 }
 
@@ -376,7 +377,7 @@ mod tests {
     fn a_silent_child_times_out_and_is_killed() {
         let program = script("exec sleep 60");
         let child = Child::start(&program, &[]).unwrap();
-        let process = child.process.try_clone().unwrap();
+        let process = child.process.as_ref().unwrap().try_clone().unwrap();
         let soon = Instant::now() + Duration::from_millis(50);
         let error = child.receive(&mut [0; 1], soon).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);

@@ -42,9 +42,9 @@ fn with(principal: &str, key: &SoftKey) -> String {
     format!("{principal},{}", key.device())
 }
 
-/// With a key, and without any.
+/// With a key, without any, and with a helper that ends at once.
 fn assert_unnoticed(habit: &str, signal: &[&str]) {
-    let Enrolled { realm, key } = enrolled();
+    let Enrolled { mut realm, key } = enrolled();
     add_user(&realm, "bob");
     let mut expected = touched(&["alice"]);
     expected.extend([
@@ -55,6 +55,13 @@ fn assert_unnoticed(habit: &str, signal: &[&str]) {
     expected.sort();
     let logins = [with("alice", &key), "alice,none".to_owned(), "bob".to_owned()];
     assert_eq!(log_in(&realm, habit, &logins), expected);
+
+    realm.set_client_relation("fido_helper", &["/bin/true"]).unwrap();
+    let ended = "alice: /bin/true, which talks to security keys, ended unexpectedly";
+    let mut expected = vec![ended; 5];
+    expected.extend(signal);
+    expected.sort_unstable();
+    assert_eq!(log_in(&realm, habit, &["alice"; 5].map(str::to_owned)), expected);
 }
 
 #[test]
