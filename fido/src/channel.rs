@@ -31,10 +31,10 @@ use crate::Canceller;
 const REPORT_LEN: usize = 64;
 
 /// How long to wait for another program that uses the key.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often to look whether it is done.
-const LOCK_INTERVAL: Duration = Duration::from_millis(100);
+pub(crate) const LOCK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a key may take to obey a cancellation.
 const CANCEL_TIMEOUT: Duration = Duration::from_millis(500);
@@ -47,6 +47,17 @@ const FIRST_REPORT: u8 = 0x80;
 
 const CTAPHID_CANCEL: u8 = FIRST_REPORT | 0x11;
 const CTAPHID_KEEPALIVE: u8 = FIRST_REPORT | 0x3b;
+const CTAPHID_ERROR: u8 = FIRST_REPORT | 0x3f;
+
+/// What the first report of a message says after its length.
+const PAYLOAD_START: usize = 7;
+
+/// Another program has the key (CTAP 2.1 section 11.2.9.1.6).
+const ERR_CHANNEL_BUSY: u8 = 0x06;
+
+fn says_busy(report: &[u8]) -> bool {
+    matches!(split(report), Some((_, CTAPHID_ERROR))) && report.get(PAYLOAD_START) == Some(&ERR_CHANNEL_BUSY)
+}
 
 /// An open connection to a key. Of what is said on it, it knows whether an answer is due.
 pub(crate) struct Channel {
@@ -54,6 +65,7 @@ pub(crate) struct Channel {
     canceller: Canceller,
     due: Cell<Due>,
     broken: Rc<Cell<bool>>,
+    busy: Rc<Cell<bool>>,
 }
 
 /// Whether the key owes an answer.
@@ -138,12 +150,18 @@ impl Channel {
             canceller,
             due: Cell::new(Due::Nothing),
             broken: Rc::default(),
+            busy: Rc::default(),
         }
     }
 
     /// Set once a report could not be read or written, a time limit and a cancellation included.
     pub(crate) fn broken(&self) -> Rc<Cell<bool>> {
         Rc::clone(&self.broken)
+    }
+
+    /// Set when the answer to the last request was that another program has the key.
+    pub(crate) fn busy(&self) -> Rc<Cell<bool>> {
+        Rc::clone(&self.busy)
     }
 
     /// Reads one whole report. Without `timeout` it waits until the key answers or the canceller is used. A report that is
@@ -174,7 +192,11 @@ impl Channel {
                 Err(error) => return Err(error),
             }
         }
-        self.due.set(self.due.get().received(report));
+        let due = self.due.get();
+        self.due.set(due.received(report));
+        if due != self.due.get() {
+            self.busy.set(says_busy(report));
+        }
         Ok(())
     }
 

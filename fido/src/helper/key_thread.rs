@@ -230,11 +230,12 @@ fn left(deadline: Deadline) -> Result<Duration, Error> {
     deadline.left().map_err(|_| Error::TimedOut)
 }
 
-/// Asks again when the key's own time limit is shorter than ours.
+/// Asks again when the key's own time limit is shorter than ours, and when another program has the key.
 fn persist<T>(deadline: Deadline, mut request: impl FnMut(Duration) -> Result<T, Error>) -> Result<T, Error> {
     loop {
         match request(left(deadline)?) {
-            Err(Error::TimedOut) if deadline.left().is_ok_and(|left| left > RETRY_MIN) => {}
+            Err(Error::TimedOut | Error::NotAnswering { .. })
+                if deadline.left().is_ok_and(|left| left > RETRY_MIN) => {}
             result => return result,
         }
     }

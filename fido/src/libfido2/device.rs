@@ -8,6 +8,7 @@ use std::{
     ffi::{CStr, c_int},
     ptr,
     rc::Rc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -20,7 +21,10 @@ use super::{
     list::{DeviceInfo, Place},
     reports,
 };
-use crate::{Canceller, Error, Pin, channel::Channel};
+use crate::{
+    Canceller, Error, Pin,
+    channel::{Channel, LOCK_INTERVAL, LOCK_TIMEOUT},
+};
 
 /// How long a key may take to answer what needs neither touch nor thought.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,6 +68,10 @@ pub struct Device {
     out_of_step: bool,
     /// Reports to or from the key got lost.
     broken: Rc<Cell<bool>>,
+    /// The key has answered that another program has it.
+    busy: Rc<Cell<bool>>,
+    /// Its name in messages.
+    name: String,
 }
 
 impl Device {
@@ -100,7 +108,7 @@ impl Device {
             Place::Socket(path) => Channel::connect(path, canceller.clone()),
         }
         .map_err(unavailable)?;
-        let broken = channel.broken();
+        let (broken, busy) = (channel.broken(), channel.busy());
         let handle = open_channel(channel)?.ok_or_else(|| Error::NotAnswering {
             device: info.device(),
         })?;
@@ -110,6 +118,8 @@ impl Device {
             capabilities: Capabilities::u2f(),
             out_of_step: false,
             broken,
+            busy,
+            name: info.device(),
         };
         // SAFETY: the invariant.
         if unsafe { ffi::fido_dev_is_fido2(device.handle.as_ptr()) } {
@@ -165,8 +175,25 @@ impl Device {
         Ok(())
     }
 
-    /// Runs one request within `timeout`.
+    /// Runs one request within `timeout`. While another program has the key, it is made again.
     pub(super) fn request(
+        &mut self,
+        timeout: Duration,
+        mut send: impl FnMut(*mut ffi::fido_dev_t) -> c_int,
+    ) -> Result<(), Error> {
+        let started = Instant::now();
+        loop {
+            let elapsed = started.elapsed();
+            match self.request_once(timeout.saturating_sub(elapsed), &mut send) {
+                Err(Error::NotAnswering { .. }) if elapsed < timeout.min(LOCK_TIMEOUT) => {
+                    thread::sleep(LOCK_INTERVAL);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn request_once(
         &mut self,
         timeout: Duration,
         send: impl FnOnce(*mut ffi::fido_dev_t) -> c_int,
@@ -183,9 +210,14 @@ impl Device {
         if !matches!(result, Err(Error::Disconnected)) {
             return result;
         }
-        // libfido2 has one code for no answer and for one that U2F does not know.
+        // libfido2 has one code for no answer and for one that it, or U2F, does not know.
         if !self.broken.get() {
-            return Err(Error::MalformedAnswer);
+            return Err(match self.busy.get() {
+                true => Error::NotAnswering {
+                    device: self.name.clone(),
+                },
+                false => Error::MalformedAnswer,
+            });
         }
         // FIDO_ERR_RX is a broken connection, a cancellation, or a time limit that has passed. libfido2 does not tell the
         // key, which would go on waiting for its touch.

@@ -75,6 +75,38 @@ fn refuses_answers_that_are_none() {
 }
 
 #[test]
+fn asks_again_while_another_program_has_the_key() {
+    let mut busy = 3;
+    let key = ScriptedKey::start(plain(), move |_, _| {
+        busy -= 1;
+        if busy >= 0 {
+            Answer::Busy
+        } else {
+            Answer::Cbor(assertion(ID))
+        }
+    });
+    let mut device = open(&key.device());
+    assert_with(&mut device, PATIENCE).unwrap();
+    assert_eq!(key.requests(GET_ASSERTION).len(), 4);
+    assert_eq!(key.connections(), 1);
+}
+
+#[test]
+fn key_that_another_program_keeps_is_busy() {
+    let key = ScriptedKey::start(plain(), |_, _| Answer::Busy);
+    let mut device = open(&key.device());
+    let started = Instant::now();
+    let result = assert_with(&mut device, PATIENCE);
+    assert!(
+        matches!(&result, Err(Error::NotAnswering { device }) if *device == key.device()),
+        "{result:?}"
+    );
+    assert!(started.elapsed() < PATIENCE);
+    let soon = Duration::from_millis(50);
+    assert!(assert_with(&mut device, soon).is_err());
+}
+
+#[test]
 fn causes_of_refusal_are_told_apart() {
     let refuse = |status| {
         let key = ScriptedKey::start(plain(), always(status));

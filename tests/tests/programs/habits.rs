@@ -1,7 +1,9 @@
 //! Programs that have threads, that ignore SIGCHLD or take every child, that fork: a login leaves no child, descriptor,
 //! thread, signal mask or handler behind, whatever comes of it (`login.c` says so otherwise).
 
-use krb5_fido_tests::{Enrolled, PASSWORD, add_user, enrol};
+use std::thread;
+
+use krb5_fido_tests::{Enrolled, PASSWORD, add_user, assert_refused, await_output, enrol};
 use krb5_testrealm::{Presence, Realm, SoftKey};
 
 use crate::{TOUCH, enrolled, login_program};
@@ -113,4 +115,33 @@ fn three_threads_with_one_key() {
     let names = ["alice", "bob", "carol"];
     let logins = names.map(|name| with(name, &key));
     assert_eq!(log_in(&realm, "threads", &logins), touched(&names));
+}
+
+#[test]
+fn key_that_another_login_holds() {
+    let Enrolled { mut realm, key } = enrolled();
+    realm.set_client_relation("fido_timeout", &["4s"]).unwrap();
+    add_user(&realm, "bob");
+    enrol(&realm, "bob", &key, "shared");
+    drop(key);
+    let key = realm.softkey("key", Presence::Never).unwrap();
+    let touch = format!("alice: {TOUCH}");
+    let (held, refused) = thread::scope(|scope| {
+        let held = scope.spawn(|| log_in(&realm, "plain", &["alice".to_owned()]));
+        await_output(&realm, &touch);
+        let refused = realm.kinit("bob", PASSWORD, &["-X", "fido_timeout=2s"]).unwrap();
+        (held.join().unwrap(), refused)
+    });
+    let untouched = "alice: The security key was not touched in time to log in to KRBTEST.COM";
+    assert_eq!(held, [untouched, touch.trim_end()]);
+    let busy = format!(
+        "Could not open the security key {}: busy, or not a security key",
+        key.device()
+    );
+    assert_refused(&realm, &refused, &busy);
+    let waiting = "Waiting for a key registered for bob@KRBTEST.COM to log in to KRBTEST.COM.";
+    assert_eq!(
+        refused.stdout,
+        format!("Password for bob@KRBTEST.COM: \n{busy}. {waiting}\n")
+    );
 }

@@ -19,6 +19,8 @@ const CTAPHID_INIT: u8 = 0x86;
 const CTAPHID_CBOR: u8 = 0x90;
 const CTAPHID_CANCEL: u8 = 0x91;
 const CTAPHID_KEEPALIVE: u8 = 0xbb;
+const CTAPHID_ERROR: u8 = 0xbf;
+const ERR_CHANNEL_BUSY: u8 = 0x06;
 const CAPABILITY_CBOR: u8 = 0x04;
 const GET_INFO: u8 = 0x04;
 
@@ -32,6 +34,8 @@ pub(crate) enum Answer {
     Cbor(Vec<u8>),
     /// Keeps the client alive until it cancels.
     AwaitTouch,
+    /// Another program has the key.
+    Busy,
     /// Says nothing, and ignores a cancellation.
     Silence,
     HangUp,
@@ -143,6 +147,7 @@ impl Connection {
                         Answer::Status(status) => self.send(CTAPHID_CBOR, &[status])?,
                         Answer::Cbor(cbor) => self.send(CTAPHID_CBOR, &[&[0], cbor.as_slice()].concat())?,
                         Answer::AwaitTouch => self.await_touch()?,
+                        Answer::Busy => self.send(CTAPHID_ERROR, &[ERR_CHANNEL_BUSY])?,
                         Answer::Silence => {}
                         Answer::HangUp => return Ok(()),
                     }
