@@ -5,12 +5,9 @@ use std::{
     process::Command,
 };
 
-/// Compiles a source of this repository against libkrb5 and krb5_fido.h, unless `directory` has the program already.
-pub fn compile(source: &Path, directory: &Path) -> PathBuf {
-    let program = directory.join(source.file_stem().unwrap());
-    if program.exists() {
-        return program;
-    }
+/// Compiles a source of this repository against libkrb5 and krb5_fido.h.
+pub fn compile(source: &Path, directory: &str) -> PathBuf {
+    let program = Path::new(directory).join(source.file_stem().unwrap());
     let flags = Command::new("pkg-config")
         .args(["--cflags", "--libs", "krb5"])
         .output()

@@ -6,7 +6,10 @@
     reason = "helpers of tests: a failure in one is the test's"
 )]
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use krb5_fido_tests::*;
 use krb5_testrealm::{Finished, Presence, Realm};
@@ -19,22 +22,24 @@ const MALFORMED: &str =
 const WITH_KEY: &str = "ticket with the key";
 const ALONE: &str = "ticket";
 
-/// Compiles a program of the repository against krb5_fido.h, in the realm's directory.
-fn program(realm: &Realm, source: &str) -> PathBuf {
-    let sources = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    compile(&sources.join(source), realm.dir())
+/// A program of the repository, compiled once.
+fn program(compiled: &'static OnceLock<PathBuf>, source: &str) -> &'static Path {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(source);
+    compiled.get_or_init(|| compile(&source, env!("CARGO_TARGET_TMPDIR")))
 }
 
 /// Runs the example of the documentation.
 fn example(realm: &Realm, typed: &str) -> Finished {
-    let mut command = realm.command(program(realm, "docs/examples/responder.c"));
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = realm.command(program(&PROGRAM, "docs/examples/responder.c"));
     command.arg("alice");
     realm.run(command, typed).unwrap()
 }
 
 /// Logs alice in with these answers, and gives the challenges too.
 fn answering(realm: &Realm, answers: &[&str]) -> (Finished, Vec<Value>) {
-    let mut command = realm.command(program(realm, "tests/programs/answering.c"));
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = realm.command(program(&PROGRAM, "tests/programs/answering.c"));
     command.arg("alice").args(answers);
     let finished = realm.run(command, &format!("{PASSWORD}\n")).unwrap();
     let lines = finished.stdout.lines().filter(|line| line.starts_with('{'));
@@ -187,7 +192,7 @@ fn factor_is_chosen_where_the_policy_leaves_the_choice() {
     let first = challenge(&named, &["fido", "none"]);
     let (login, challenges) = answering(&realm, &[r#"{"factor":"none"}"#]);
     assert_outcome(&login, ALONE);
-    assert_eq!(challenges, [first.clone()]);
+    assert_eq!(challenges, std::slice::from_ref(&first));
     for answers in [&[][..], &[r#"{"factor":"fido"}"#]] {
         let (login, challenges) = answering(&realm, answers);
         assert_outcome(&login, WITH_KEY);

@@ -19,11 +19,10 @@ mod web;
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
     sync::OnceLock,
 };
 
-use krb5_fido_tests::{Enrolled, PASSWORD, add_service, kadmin};
+use krb5_fido_tests::{Enrolled, PASSWORD, add_service, compile, kadmin};
 use krb5_testrealm::{Finished, Realm};
 
 const PIN: &str = "1234";
@@ -55,21 +54,7 @@ fn source(name: &str) -> PathBuf {
 /// The program that `login.c` makes.
 fn login_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("login");
-        let flags = Command::new("pkg-config")
-            .args(["--cflags", "--libs", "krb5"])
-            .output()
-            .unwrap();
-        let flags = String::from_utf8(flags.stdout).unwrap();
-        let compiled = Command::new("cc")
-            .args(["-pthread", "-o"])
-            .args([&program, &source("login.c")])
-            .args(flags.split_whitespace())
-            .status();
-        assert!(compiled.unwrap().success());
-        program
-    })
+    PROGRAM.get_or_init(|| compile(&source("login.c"), env!("CARGO_TARGET_TMPDIR")))
 }
 
 /// A file of a package that deps.sh only unpacks, since installing it would change the machine; where it is installed, of
