@@ -80,6 +80,9 @@ pub enum Error {
     /// A credential record whose `alg` is not the algorithm of its key.
     #[error("credential record names another algorithm than its key")]
     RecordAlgorithmMismatch,
+    /// A value of `fido_counter` that does not exist.
+    #[error("unknown fido_counter value")]
+    UnknownCounterPolicy,
     /// A policy value that does not exist.
     #[error("unknown fido_policy value")]
     UnknownPolicy,

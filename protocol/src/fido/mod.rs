@@ -7,6 +7,7 @@ mod cbor;
 pub mod client_data;
 pub mod client_settings;
 pub mod cose;
+pub mod counter;
 #[cfg(feature = "verify")]
 pub mod decoy;
 #[cfg(feature = "rp-id")]

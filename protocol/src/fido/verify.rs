@@ -10,6 +10,7 @@ use super::{
     authenticator_data::{Aaguid, AuthenticatorData, Flags, parse_assertion, parse_registration},
     client_data::{FidoClientData, Purpose},
     cose::{Algorithm, Parameters, PublicKey},
+    counter::{self, CounterPolicy, LastUse, Progress},
     factor::{FidoAssertion, UserVerification},
     label::Label,
     record::{CredentialRecord, Requirements},
@@ -34,30 +35,79 @@ pub struct AssertionContext<'a> {
     pub required: Requirements<'a>,
 }
 
+/// An assertion that passed all checks but that of its counter.
+pub struct Signed {
+    label: Label,
+    aaguid: Option<Aaguid>,
+    flags: Flags,
+    /// The counter of the record.
+    recorded: u32,
+    received: LastUse,
+}
+
+impl Signed {
+    /// Judges the counter, the last check. `last` is the credential's last use at this KDC; what that is from now on is to be
+    /// stored before anything else comes of the assertion.
+    ///
+    /// # Errors
+    /// [`Error::CounterNotIncreased`].
+    pub fn judge(self, policy: CounterPolicy, last: Option<&LastUse>) -> Result<(Accepted, LastUse), Error> {
+        let (progress, last) = counter::judge(policy, self.recorded, last, &self.received)?;
+        let accepted = Accepted {
+            factor: VerifiedFactor::fido(self.flags.is_user_verified()),
+            label: self.label,
+            aaguid: self.aaguid,
+            counter: self.received.counter,
+            progress,
+            flags: self.flags,
+        };
+        Ok((accepted, last))
+    }
+}
+
 /// An assertion that passed all checks.
 pub struct Accepted {
     /// What `K'[0]` is derived from; it also tells whether the key verified its user.
     pub factor: VerifiedFactor,
     /// The credential that was used.
     pub label: Label,
+    /// The model of its key, if the record tells.
+    pub aaguid: Option<Aaguid>,
     /// The signature counter received.
     pub counter: u32,
+    /// What it says.
+    pub progress: Progress,
     /// The flags that the key signed.
     pub flags: Flags,
 }
 
-/// Verifies an assertion against all credentials of the principal, usable or not.
+/// Verifies an assertion against all credentials of the principal, usable or not, and its counter against that of the record.
 ///
 /// # Errors
-/// In the order of the checks: [`Error::UnknownCredential`]; [`Error::CredentialDisabled`],
-/// [`Error::CredentialExpired`], [`Error::AlgorithmNotAllowed`], [`Error::CannotVerifyUser`];
-/// [`Error::MalformedAuthenticatorData`]; [`Error::RpIdMismatch`]; [`Error::UserNotPresent`];
-/// [`Error::UserNotVerified`]; [`Error::BadSignature`]; [`Error::CounterNotIncreased`].
+/// Those of [`verify_signed`], then [`Error::CounterNotIncreased`].
 pub fn verify_assertion(
     credentials: &[(Label, CredentialRecord)],
     assertion: &FidoAssertion,
     context: &AssertionContext<'_>,
 ) -> Result<Accepted, Error> {
+    let signed = verify_signed(credentials, assertion, context)?;
+    signed
+        .judge(CounterPolicy::Strict, None)
+        .map(|(accepted, _)| accepted)
+}
+
+/// Verifies all but the counter.
+///
+/// # Errors
+/// In the order of the checks: [`Error::UnknownCredential`]; [`Error::CredentialDisabled`],
+/// [`Error::CredentialExpired`], [`Error::AlgorithmNotAllowed`], [`Error::CannotVerifyUser`];
+/// [`Error::MalformedAuthenticatorData`]; [`Error::RpIdMismatch`]; [`Error::UserNotPresent`];
+/// [`Error::UserNotVerified`]; [`Error::BadSignature`].
+pub fn verify_signed(
+    credentials: &[(Label, CredentialRecord)],
+    assertion: &FidoAssertion,
+    context: &AssertionContext<'_>,
+) -> Result<Signed, Error> {
     let (label, record) = credentials
         .iter()
         .find(|(_, record)| record.id() == assertion.credential_id)
@@ -72,12 +122,17 @@ pub fn verify_assertion(
             request: &context.request_hash,
         },
     };
-    let data = verify_signed_data(record, uv, assertion, &client_data.hash()?)?;
-    Ok(Accepted {
-        factor: VerifiedFactor::fido(data.flags.is_user_verified()),
+    let hash = client_data.hash()?;
+    let data = verify_signed_data(record, uv, assertion, &hash)?;
+    Ok(Signed {
         label: label.clone(),
-        counter: data.counter,
+        aaguid: record.aaguid(),
         flags: data.flags,
+        recorded: record.counter(),
+        received: LastUse {
+            counter: data.counter,
+            digest: counter::digest(&hash, assertion),
+        },
     })
 }
 
@@ -110,7 +165,6 @@ fn verify_signed_data(
     }
     let signed = [&assertion.authenticator_data, &client_data_hash[..]].concat();
     verify_signature(record.public_key(), &signed, &assertion.signature)?;
-    check_counter(record.counter(), data.counter)?;
     Ok(data)
 }
 
@@ -139,15 +193,6 @@ fn verify_signature(public_key: &PublicKey, message: &[u8], signature: &[u8]) ->
         .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature),
     }
     .map_err(|_| Error::BadSignature)
-}
-
-/// WebAuthn Level 3 section 6.1.1. A key without a counter always sends 0.
-const fn check_counter(stored: u32, received: u32) -> Result<(), Error> {
-    if received > stored || (received == 0 && stored == 0) {
-        Ok(())
-    } else {
-        Err(Error::CounterNotIncreased)
-    }
 }
 
 /// The enrolment that a registration has to be made for.

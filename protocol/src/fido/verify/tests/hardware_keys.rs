@@ -32,7 +32,13 @@ fn recorded(case: &str, flags: u8, more: Value) -> (CredentialRecord, FidoAssert
 fn verify_recorded(case: &str, flags: u8, more: Value) -> Result<AuthenticatorData, Error> {
     let (record, assertion, hash) = recorded(case, flags, more);
     let uv = record.check_usable(&REQUIRED)?;
-    verify_signed_data(&record, uv, &assertion, &hash)
+    let data = verify_signed_data(&record, uv, &assertion, &hash)?;
+    let received = LastUse {
+        counter: data.counter,
+        digest: counter::digest(&hash, &assertion),
+    };
+    counter::judge(CounterPolicy::Strict, record.counter(), None, &received)?;
+    Ok(data)
 }
 
 /// A silent assertion is refused though its signature is good.
