@@ -5,7 +5,9 @@ use std::{ffi::CString, sync::Arc};
 use krb5_fido_protocol::{
     Error as Cause, VerifiedFactor,
     fido::{
-        policy::{Decision, Enrolment, Subject, decide, is_kadmin, requires_factor, without_realm},
+        policy::{
+            Decision, Enrolment, Subject, decide, is_exempt, is_kadmin, requires_factor, without_realm,
+        },
         record::Requirements,
     },
 };
@@ -52,6 +54,11 @@ impl<'m> Client<'m> {
     /// What it is offered.
     pub(crate) fn decide(&self) -> Decision<'_> {
         decide(&self.subject())
+    }
+
+    /// Whether `required` leaves it alone.
+    pub(crate) fn is_exempt(&self) -> bool {
+        is_exempt(&self.subject())
     }
 
     /// Whether it gets a ticket only for a verified factor.

@@ -3,18 +3,33 @@
 //! Impossible values and relations that this version does not serve keep the KDC from starting: see
 //! [`crate::policy::FidoPolicy`], whose init is the one that can.
 
-use std::{collections::HashMap, ffi::CString};
+use std::{
+    collections::HashMap,
+    ffi::CString,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
 
 use krb5_fido_protocol::{
     Error as Cause,
     fido::{
         cose::Algorithm,
+        counter::CounterPolicy,
         factor::{UserVerification, is_page},
         policy::{Exemptions, Policy, SelfEnrol, Settings},
     },
     spake::kdc::Mode,
 };
-use krb5_plugin::{Error, Failure, Profile};
+use krb5_plugin::{Error, Failure, Profile, kdcpolicy::Limits, parse_duration};
+
+/// Where krb5kdc keeps its database unless it is told otherwise.
+const KDC_STATE_DIR: &str = match option_env!("KRB5_KDC_STATE_DIR") {
+    Some(path) => path,
+    None => "/var/lib/krb5kdc",
+};
+
+/// The store's directory in there.
+const STATE: &str = "fido";
 
 const PREFIX: &str = "fido_";
 const POLICY: &str = "fido_policy";
@@ -26,6 +41,10 @@ const ENROL_URL: &str = "fido_enrol_url";
 const INDICATOR: &str = "fido_indicator";
 const UV_INDICATOR: &str = "fido_uv_indicator";
 const CHALLENGE: &str = "fido_challenge";
+const COUNTER: &str = "fido_counter";
+const STATE_DIR: &str = "fido_state_dir";
+const MAX_LIFE: &str = "fido_max_life";
+const MAX_RENEWABLE_LIFE: &str = "fido_max_renewable_life";
 const FACETS_URL: &str = "fido_facets_url";
 const SPAKE_INDICATOR: &str = "spake_preauth_indicator";
 
@@ -53,15 +72,7 @@ const CLIENT_RELATIONS: [&str; 7] = [
 const REPEATABLE: [&str; 4] = [EXEMPT, INDICATOR, UV_INDICATOR, "fido_device"];
 
 /// Relations of the KDC that this version does not serve.
-const LATER_RELATIONS: [&str; 7] = [
-    "fido_aaguids",
-    "fido_attestation_roots",
-    "fido_counter",
-    "fido_max_credentials",
-    "fido_max_life",
-    "fido_max_renewable_life",
-    "fido_state_dir",
-];
+const LATER_RELATIONS: [&str; 3] = ["fido_aaguids", "fido_attestation_roots", "fido_max_credentials"];
 
 /// What is configured for one realm.
 #[derive(Default)]
@@ -72,6 +83,12 @@ pub(crate) struct Realm {
     pub(crate) challenge: Mode,
     /// In mode clear, the bytes that no answer over UDP exceeds.
     pub(crate) datagram_limit: usize,
+    /// What to do with counters that do not increase.
+    pub(crate) counter: CounterPolicy,
+    /// How long tickets live that came without a verified factor.
+    pub(crate) limits: Limits,
+    /// This KDC's own store.
+    pub(crate) state_dir: PathBuf,
     /// The facet list that clients are told of, in mode encrypted.
     pub(crate) facets_url: Option<String>,
     /// The page named in a notice.
@@ -88,7 +105,8 @@ pub(crate) struct Realm {
 /// their realms.
 pub(crate) struct Configuration {
     realms: HashMap<Vec<u8>, Realm>,
-    default: Realm,
+    /// What holds for a realm that the profile does not name.
+    unnamed: Realm,
 }
 
 impl Configuration {
@@ -108,18 +126,24 @@ impl Configuration {
         let realms = names.into_iter().map(read).collect::<Result<_, Failure>>()?;
         Ok(Self {
             realms,
-            default: Realm::default(),
+            unnamed: Realm {
+                state_dir: Path::new(KDC_STATE_DIR).join(STATE),
+                ..Realm::default()
+            },
         })
     }
 
     /// What is configured for a realm: the defaults where it has no section.
     pub(crate) fn realm(&self, name: &[u8]) -> &Realm {
-        self.realms.get(name).unwrap_or(&self.default)
+        self.realms.get(name).unwrap_or(&self.unnamed)
     }
 }
 
 fn read_realm(profile: &Profile, name: &str) -> Result<Realm, Failure> {
-    let mut realm = Realm::default();
+    let mut realm = Realm {
+        state_dir: default_state_dir(profile, name)?,
+        ..Realm::default()
+    };
     if let Some(section) = ours(profile.subsections(&["realms", name])?).first() {
         return Err(refused(name, section, "{", "this is a relation, not a section"));
     }
@@ -163,6 +187,10 @@ fn take(realm: &mut Realm, relation: &str, values: Vec<String>) -> Result<(), St
         INDICATOR => realm.fido_indicators = indicators(values)?,
         UV_INDICATOR => realm.fido_uv_indicators = indicators(values)?,
         CHALLENGE => realm.challenge = parse_mode(value)?,
+        COUNTER => realm.counter = CounterPolicy::parse(value).map_err(cause)?,
+        MAX_LIFE => realm.limits.life = Some(parse_life(value)?),
+        MAX_RENEWABLE_LIFE => realm.limits.renewable_life = Some(parse_life(value)?),
+        STATE_DIR => realm.state_dir = parse_directory(value)?,
         client if CLIENT_RELATIONS.contains(&client) => {}
         later if LATER_RELATIONS.contains(&later) => {
             return Err("this version does not serve this relation".to_owned());
@@ -170,6 +198,34 @@ fn take(realm: &mut Realm, relation: &str, values: Vec<String>) -> Result<(), St
         _ => return Err("there is no such relation".to_owned()),
     }
     Ok(())
+}
+
+/// `fido` beside a DB2 database, where krb5 keeps what else belongs to it; else in the KDC's state directory, which a database
+/// elsewhere says nothing of.
+fn default_state_dir(profile: &Profile, realm: &str) -> Result<PathBuf, Failure> {
+    let module = profile.value(&["realms", realm, "database_module"])?;
+    let module = module.as_deref().unwrap_or(realm);
+    let library = profile.value(&["dbmodules", module, "db_library"])?;
+    let is_db2 = library.is_none_or(|library| library == "db2");
+    let named = match profile.value(&["dbmodules", module, "database_name"])? {
+        None => profile.value(&["realms", realm, "database_name"])?,
+        named => named,
+    };
+    let database = named.filter(|_| is_db2).map(PathBuf::from);
+    let beside = database.as_deref().and_then(Path::parent);
+    Ok(beside.unwrap_or(Path::new(KDC_STATE_DIR)).join(STATE))
+}
+
+fn parse_life(value: &str) -> Result<NonZeroU32, String> {
+    let seconds = parse_duration(value).ok().and_then(NonZeroU32::new);
+    seconds.ok_or_else(|| "it must be a duration of at least a second, such as 8h".to_owned())
+}
+
+fn parse_directory(value: &str) -> Result<PathBuf, String> {
+    match Path::new(value).is_absolute() {
+        true => Ok(value.into()),
+        false => Err("it must be an absolute path".to_owned()),
+    }
 }
 
 fn parse_mode(value: &str) -> Result<Mode, String> {

@@ -1,32 +1,103 @@
 //! Lines in the KDC's log, joined to its own AS_REQ lines by principal and nonce. Never a secret, never a credential id.
 
+use std::path::Path;
+
 use krb5_fido_protocol::{
     Error as Cause,
-    fido::{factor::NoticeCode, verify::Accepted},
+    fido::{
+        counter::Progress,
+        factor::NoticeCode,
+        verify::{Accepted, Presented},
+    },
+    spake::kdc::Mode,
 };
+use krb5_fido_state::Opened;
 use krb5_plugin::{
     kdcpreauth::Request,
     log::{Level, write},
 };
 
-pub(crate) fn assertion_accepted(request: Request<'_>, accepted: &Accepted) {
+pub(crate) fn assertion_accepted(request: Request<'_>, mode: Mode, accepted: &Accepted) {
+    let aaguid = accepted.aaguid.map(|aaguid| format!(" aaguid={aaguid}"));
+    let (level, progress) = match accepted.progress {
+        Progress::Forward => (Level::Info, String::new()),
+        Progress::Repeated => (Level::Info, " repeated".to_owned()),
+        Progress::Behind(highest) => (
+            Level::Warning,
+            format!(" behind={highest}: there may be a copy of this key"),
+        ),
+    };
     write(
-        Level::Info,
+        level,
         &format!(
-            "fido: {} accepted label={} up=1 uv={} counter={}",
+            "fido: {} accepted label={} up=1 uv={} counter={} mode={}{}{progress}",
             whom(request),
             accepted.label,
             u8::from(accepted.flags.is_user_verified()),
             accepted.counter,
+            name(mode),
+            aaguid.unwrap_or_default(),
         ),
     );
 }
 
-pub(crate) fn assertion_refused(request: Request<'_>, cause: Cause) {
+/// A refusal, with what is known of the key that was presented.
+pub(crate) fn assertion_refused(request: Request<'_>, mode: Mode, presented: &Presented, cause: Cause) {
+    let Presented {
+        label,
+        aaguid,
+        flags,
+        counter,
+    } = presented;
+    let known = [
+        label.as_ref().map(|label| format!(" label={label}")),
+        flags.map(|flags| {
+            let (up, uv) = (flags.is_user_present(), flags.is_user_verified());
+            format!(" up={} uv={}", u8::from(up), u8::from(uv))
+        }),
+        counter.map(|counter| format!(" counter={counter}")),
+        Some(format!(" mode={}", name(mode))),
+        aaguid.map(|aaguid| format!(" aaguid={aaguid}")),
+    ];
+    let known: String = known.into_iter().flatten().collect();
     write(
         Level::Notice,
-        &format!("fido: {} refused: {cause}", whom(request)),
+        &format!("fido: {}{known} refused: {cause}", whom(request)),
     );
+}
+
+const fn name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Encrypted => "encrypted",
+        Mode::Clear => "clear",
+    }
+}
+
+/// A fault of the KDC's own: the request is not answered.
+pub(crate) fn not_decided(request: Request<'_>, cause: &str) {
+    write(
+        Level::Error,
+        &format!("fido: {} not decided: {cause}", whom(request)),
+    );
+}
+
+/// A store that was not there as it should be.
+pub(crate) fn state_opened(directory: &Path, opened: &Opened) {
+    let path = directory.display();
+    match opened {
+        Opened::Found => {}
+        Opened::Created => write(
+            Level::Notice,
+            &format!("fido: state store {path}: made; counters begin with those of the records"),
+        ),
+        Opened::Replaced { aside, damage } => write(
+            Level::Error,
+            &format!(
+                "fido: state store {path}: {damage}; it is now {}, and counters begin anew with those of the records",
+                aside.display()
+            ),
+        ),
+    }
 }
 
 pub(crate) fn notice_sent(request: Request<'_>, code: NoticeCode) {

@@ -1,14 +1,12 @@
 //! The KDC's passes (RFC 9588 section 4), one flat function each.
 
-use crate::{client::Client, log, marks, preauth::SpakeKdc, trace};
 use krb5_fido_protocol::{
     Error as Cause, VerifiedFactor,
     fido::{
-        client_data::hash_request,
-        decoy::{spend_checks, spend_reading},
+        decoy::spend_reading,
         factor::{FidoAssertion, FidoFactor, FidoNotice, NoticeCode},
         policy::{Decision, Usable, build_challenge},
-        verify::{Accepted, AssertionContext, verify_assertion},
+        verify::{Accepted, Presented},
     },
     kerberos::Random,
     registry::{FIDO_NONCE_LEN, FIDO_VERSION},
@@ -26,8 +24,13 @@ use krb5_plugin::{
     kdcpreauth::{Exchange, Verdict},
 };
 
-/// Bytes of a transcript hash of edwards25519.
-const TRANSCRIPT_LEN: usize = 32;
+use crate::{
+    client::Client,
+    log, marks,
+    preauth::SpakeKdc,
+    trace,
+    verification::{Denied, Login, log_refused, spend, verify},
+};
 
 /// Makes a challenge and its cookie (RFC 9588 section 4.2). `support` is the client's message, empty for an optimistic
 /// challenge.
@@ -99,7 +102,7 @@ pub(crate) fn verify_response(
     // The factor was offered in this exchange; it must be allowed by what holds now, too.
     let client = read_client(module, exchange)?;
     match sent.fido_mode() {
-        Some(Mode::Clear) => verify_in_clear(exchange, &client, sent, public, factor),
+        Some(Mode::Clear) => verify_in_clear(module, exchange, &client, sent, public, factor),
         Some(Mode::Encrypted) | None => verify_password(exchange, &client, sent, public, factor),
     }
 }
@@ -161,6 +164,7 @@ fn verify_password(
 /// Proves password and factor at once. Whoever does not hold the key must not learn whether the password was right: each
 /// refusal gives the same answer, after the same reading of the database and the same signature checks, and writes a line.
 fn verify_in_clear(
+    module: &SpakeKdc,
     exchange: &Exchange<'_>,
     client: &Client<'_>,
     sent: ChallengeSent,
@@ -180,12 +184,23 @@ fn verify_in_clear(
     let mut presented = None;
     let cause = match opened {
         Ok(Opened::Assertion(answer)) => {
-            let verified = parse_assertion(answer.data()).and_then(|assertion| {
-                verify(client, &decision, &login, presented.insert(assertion), &answer)
-            });
+            let verified = parse_assertion(answer.data())
+                .map_err(Denied::from)
+                .and_then(|assertion| {
+                    let assertion = presented.insert(assertion);
+                    verify(
+                        &module.states,
+                        exchange.request(),
+                        client,
+                        &login,
+                        assertion,
+                        &answer,
+                    )
+                });
             match verified {
-                Ok(accepted) => return grant_fido(exchange, client, &accepted, &answer),
-                Err(cause) => cause,
+                Ok(accepted) => return grant_fido(exchange, client, Mode::Clear, &accepted, &answer),
+                Err(Denied::Undecided(failure)) => return Err(failure),
+                Err(Denied::Refused(cause)) => cause,
             }
         }
         Ok(Opened::None(verified, keys)) if allows_none(&decision) => {
@@ -203,7 +218,8 @@ fn verify_in_clear(
     }
     let checked = presented.filter(|_| cause == Cause::BadSignature);
     spend(client, &login, decision.usable(), checked.as_ref());
-    log::assertion_refused(exchange.request(), cause);
+    // With nothing of what was presented: to say it would take longer than to have nothing to say.
+    log::assertion_refused(exchange.request(), Mode::Clear, &Presented::default(), cause);
     Err(refuse(cause))
 }
 
@@ -231,17 +247,29 @@ pub(crate) fn verify_factor(
 
     let client = read_client(module, exchange)?;
     let login = Login::of(exchange).map_err(refuse)?;
-    let accepted = parse_assertion(answer.data())
-        .and_then(|assertion| verify(&client, &client.decide(), &login, &assertion, &answer))
-        .inspect_err(|cause| log::assertion_refused(exchange.request(), *cause))
-        .map_err(refuse)?;
-    grant_fido(exchange, &client, &accepted, &answer)
+    let request = exchange.request();
+    let mut presented = None;
+    let verified = parse_assertion(answer.data())
+        .map_err(Denied::from)
+        .and_then(|assertion| {
+            let assertion = presented.insert(assertion);
+            verify(&module.states, request, &client, &login, assertion, &answer)
+        });
+    match verified {
+        Ok(accepted) => grant_fido(exchange, &client, Mode::Encrypted, &accepted, &answer),
+        Err(Denied::Undecided(failure)) => Err(failure),
+        Err(Denied::Refused(cause)) => {
+            log_refused(request, &client, presented.as_ref(), cause);
+            Err(refuse(cause))
+        }
+    }
 }
 
 /// A verified assertion becomes a ticket.
 fn grant_fido(
     exchange: &Exchange<'_>,
     client: &Client<'_>,
+    mode: Mode,
     accepted: &Accepted,
     answer: &FidoAnswer<'_, KeyBlock>,
 ) -> Result<Verdict, Failure> {
@@ -251,7 +279,7 @@ fn grant_fido(
         answer.derive_reply_key(verified, exchange.request_body(), observe)
     })?;
     trace::fido_assertion_verified(context, &accepted.label.to_string());
-    log::assertion_accepted(exchange.request(), accepted);
+    log::assertion_accepted(exchange.request(), mode, accepted);
     Ok(verdict)
 }
 
@@ -319,58 +347,6 @@ fn parse_assertion(data: &[u8]) -> Result<FidoAssertion, Cause> {
 fn read_client<'m>(module: &'m SpakeKdc, exchange: &Exchange<'_>) -> Result<Client<'m>, Failure> {
     let entry = exchange.client_entry().ok_or(Error::DISCARD)?;
     Client::read(&module.configuration, exchange.request(), entry, None).map_err(fault)
-}
-
-/// What an assertion must be made for, as far as the request says it.
-struct Login {
-    principal: Vec<u8>,
-    request_hash: [u8; 32],
-}
-
-impl Login {
-    fn of(exchange: &Exchange<'_>) -> Result<Self, Cause> {
-        let client = exchange.request().client();
-        Ok(Self {
-            principal: client.unparse().map_err(|_| Cause::UnreadablePrincipal)?,
-            request_hash: hash_request(exchange.request_body()),
-        })
-    }
-
-    fn context<'a>(
-        &'a self,
-        client: &'a Client<'_>,
-        nonce: &'a [u8; FIDO_NONCE_LEN],
-        transcript: &'a [u8],
-    ) -> AssertionContext<'a> {
-        AssertionContext {
-            principal: &self.principal,
-            nonce,
-            transcript,
-            request_hash: self.request_hash,
-            required: client.required(),
-        }
-    }
-}
-
-/// "What the KDC checks": the assertion must be good for this request.
-fn verify(
-    client: &Client<'_>,
-    decision: &Decision<'_>,
-    login: &Login,
-    assertion: &FidoAssertion,
-    answer: &FidoAnswer<'_, KeyBlock>,
-) -> Result<Accepted, Cause> {
-    if let Decision::Refuse(cause) = decision {
-        return Err(*cause);
-    }
-    let context = login.context(client, answer.nonce(), answer.transcript());
-    verify_assertion(client.enrolment.credentials(), assertion, &context)
-}
-
-/// Spends the time that [`verify`] would have taken.
-fn spend(client: &Client<'_>, login: &Login, usable: &[Usable<'_>], checked: Option<&FidoAssertion>) {
-    let context = login.context(client, &[0; FIDO_NONCE_LEN], &[0; TRANSCRIPT_LEN]);
-    spend_checks(client.enrolment.credentials(), usable, checked, &context);
 }
 
 /// The client's fault: it counts for lockout, and the cause goes into the KDC's own log line.

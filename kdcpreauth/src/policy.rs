@@ -2,11 +2,16 @@
 
 use core::ffi::CStr;
 
-use krb5_plugin::{Context, Error, Failure, Profile, kdb::Entry, kdcpolicy::Module, kdcpreauth::Request};
+use krb5_plugin::{
+    Context, Error, Failure, Profile,
+    kdb::Entry,
+    kdcpolicy::{Limits, Module},
+    kdcpreauth::Request,
+};
 
 use crate::{client::Client, config::Configuration, log, marks};
 
-/// Refuses any ticket that needs a verified factor and did not come out of one.
+/// Refuses any ticket that needs a verified factor and did not come out of one, and limits those that need none.
 pub(crate) struct FidoPolicy(Configuration);
 
 impl Module for FidoPolicy {
@@ -24,7 +29,7 @@ impl Module for FidoPolicy {
         request: Request<'_>,
         client: Option<Entry<'_>>,
         server: Option<Entry<'_>>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Limits, Failure> {
         // Taken in any case: a mark is worth one answer.
         let is_verified = marks::take(request);
         let entry = client.ok_or(Error::POLICY)?;
@@ -42,6 +47,9 @@ impl Module for FidoPolicy {
                 "a security key is required, and was not used",
             ));
         }
-        Ok(())
+        Ok(match is_verified || client.is_exempt() {
+            true => Limits::default(),
+            false => client.realm.limits,
+        })
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     config::Configuration,
     marks,
     passes::{self, refuse},
+    states::States,
     trace,
 };
 
@@ -24,6 +25,7 @@ pub(crate) struct SpakeKdc {
     pub(crate) groups: Vec<Group>,
     optimistic: Option<Group>,
     pub(crate) configuration: Configuration,
+    pub(crate) states: States,
 }
 
 impl Module for SpakeKdc {
@@ -39,6 +41,7 @@ impl Module for SpakeKdc {
             groups,
             optimistic,
             configuration,
+            states: States::default(),
         })
     }
 

@@ -5,7 +5,10 @@
 //! 2. Module data is a `Box<M>` made in init and taken back in fini.
 //! 3. Request and entries are borrowed from the arguments of one callback.
 
-use core::ffi::{CStr, c_char};
+use core::{
+    ffi::{CStr, c_char},
+    num::NonZeroU32,
+};
 
 use krb5_sys::{
     krb5_context, krb5_db_entry, krb5_deltat, krb5_error_code, krb5_kdc_req, krb5_kdcpolicy_moddata,
@@ -18,6 +21,15 @@ use crate::{
     kdb::Entry,
     kdcpreauth::Request,
 };
+
+/// How long a ticket may live, in seconds, if less than the KDC would have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// From its start to its end.
+    pub life: Option<NonZeroU32>,
+    /// From its start to the end of the last renewal.
+    pub renewable_life: Option<NonZeroU32>,
+}
 
 /// A KDC policy module.
 pub trait Module: Sized + 'static {
@@ -33,7 +45,7 @@ pub trait Module: Sized + 'static {
     /// The KDC does not start and logs the text.
     fn init(context: Context<'_>) -> Result<Self, Failure>;
 
-    /// Whether an AS request that passed preauthentication may be answered with a ticket.
+    /// Whether an AS request that passed preauthentication may be answered with a ticket, and how long that lives.
     ///
     /// # Errors
     /// It may not.
@@ -43,7 +55,7 @@ pub trait Module: Sized + 'static {
         request: Request<'_>,
         client: Option<Entry<'_>>,
         server: Option<Entry<'_>>,
-    ) -> Result<(), Failure>;
+    ) -> Result<Limits, Failure>;
 }
 
 /// Fills the vtable of a policy module.
@@ -94,8 +106,8 @@ unsafe extern "C" fn check_as<M: Module>(
     server: *const krb5_db_entry,
     _: *const *const c_char,
     status: *mut *const c_char,
-    _: *mut krb5_deltat,
-    _: *mut krb5_deltat,
+    life: *mut krb5_deltat,
+    renewable_life: *mut krb5_deltat,
 ) -> krb5_error_code {
     // SAFETY: the context of this call.
     let context = unsafe { Context::from_raw(context) };
@@ -109,13 +121,23 @@ unsafe extern "C" fn check_as<M: Module>(
         let client = unsafe { Entry::from_raw(context, client) };
         // SAFETY: invariant 3.
         let server = unsafe { Entry::from_raw(context, server) };
-        module.check_as(context, request, client, server)
+        let limits = module.check_as(context, request, client, server)?;
+        // SAFETY: the KDC's out parameter, 0 if there is no limit (kdcpolicy_plugin.h).
+        unsafe { *life = seconds(limits.life) };
+        // SAFETY: as above.
+        unsafe { *renewable_life = seconds(limits.renewable_life) };
+        Ok(())
     });
     if code != 0 {
         // SAFETY: the KDC's out parameter; the string is static.
         unsafe { *status = M::REFUSED.as_ptr() };
     }
     code
+}
+
+/// The longest that krb5 can say, where a limit is longer.
+fn seconds(limit: Option<NonZeroU32>) -> krb5_deltat {
+    limit.map_or(0, |limit| limit.get().try_into().unwrap_or(krb5_deltat::MAX))
 }
 
 /// Defines the initvt function `$symbol` of the policy module `$module`.

@@ -150,7 +150,7 @@ fn algorithms_that_are_not_allowed_or_none() {
 
 #[test]
 fn a_relation_that_this_version_does_not_serve() {
-    for relation in ["fido_counter", "fido_state_dir", "fido_max_life", "fido_aaguids"] {
+    for relation in ["fido_aaguids", "fido_attestation_roots", "fido_max_credentials"] {
         assert_refused(relation, "x", "this version does not serve this relation");
     }
 }

@@ -184,13 +184,13 @@ pub fn requires_factor(subject: &Subject<'_>) -> Result<bool, Error> {
     let is_enrolled = subject.enrolment.is_enrolled();
     Ok(match subject.enrolment.policy(subject.settings)? {
         Policy::Permissive => subject.for_kadmin && is_enrolled,
-        Policy::Required if !is_left_alone(subject) => !may_enrol(subject),
+        Policy::Required if !is_exempt(subject) => !may_enrol(subject),
         Policy::Enrolled | Policy::Required => is_enrolled,
     })
 }
 
 /// Whether `required` does not reach the principal.
-fn is_left_alone(subject: &Subject<'_>) -> bool {
+pub fn is_exempt(subject: &Subject<'_>) -> bool {
     subject.name.starts_with(WELLKNOWN_PREFIX.as_bytes()) || subject.settings.exempt.contain(subject.name)
 }
 

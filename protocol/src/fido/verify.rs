@@ -51,11 +51,11 @@ impl Signed {
     ///
     /// # Errors
     /// [`Error::CounterNotIncreased`].
-    pub fn judge(self, policy: CounterPolicy, last: Option<&LastUse>) -> Result<(Accepted, LastUse), Error> {
+    pub fn judge(&self, policy: CounterPolicy, last: Option<&LastUse>) -> Result<(Accepted, LastUse), Error> {
         let (progress, last) = counter::judge(policy, self.recorded, last, &self.received)?;
         let accepted = Accepted {
             factor: VerifiedFactor::fido(self.flags.is_user_verified()),
-            label: self.label,
+            label: self.label.clone(),
             aaguid: self.aaguid,
             counter: self.received.counter,
             progress,
@@ -79,6 +79,34 @@ pub struct Accepted {
     pub progress: Progress,
     /// The flags that the key signed.
     pub flags: Flags,
+}
+
+/// What can be said of an assertion that was refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Presented {
+    /// The credential, if the principal has it.
+    pub label: Option<Label>,
+    /// The model of its key, if the record tells.
+    pub aaguid: Option<Aaguid>,
+    /// What the authenticator data claim, if they can be read.
+    pub flags: Option<Flags>,
+    /// The counter in them.
+    pub counter: Option<u32>,
+}
+
+impl Presented {
+    /// Looks at an assertion, without believing it.
+    pub fn of(credentials: &[(Label, CredentialRecord)], assertion: &FidoAssertion) -> Self {
+        let mut credentials = credentials.iter();
+        let known = credentials.find(|(_, record)| record.id() == assertion.credential_id);
+        let data = parse_assertion(&assertion.authenticator_data).ok();
+        Self {
+            label: known.map(|(label, _)| label.clone()),
+            aaguid: known.and_then(|(_, record)| record.aaguid()),
+            flags: data.as_ref().map(|data| data.flags),
+            counter: data.map(|data| data.counter),
+        }
+    }
 }
 
 /// Verifies an assertion against all credentials of the principal, usable or not, and its counter against that of the record.

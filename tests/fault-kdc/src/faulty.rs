@@ -92,7 +92,7 @@ impl kdcpolicy::Module for FaultyPolicy {
         request: Request<'_>,
         client: Option<Entry<'_>>,
         server: Option<Entry<'_>>,
-    ) -> Result<(), Failure> {
+    ) -> Result<kdcpolicy::Limits, Failure> {
         reach("check_as");
         self.0.check_as(context, request, client, server)
     }

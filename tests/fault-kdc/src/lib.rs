@@ -20,8 +20,12 @@ mod passes;
 mod policy;
 #[path = "../../../kdcpreauth/src/preauth.rs"]
 mod preauth;
+#[path = "../../../kdcpreauth/src/states.rs"]
+mod states;
 #[path = "../../../kdcpreauth/src/trace.rs"]
 mod trace;
+#[path = "../../../kdcpreauth/src/verification.rs"]
+mod verification;
 
 krb5_plugin::kdcpreauth_module!(kdcpreauth_spake_initvt, faulty::FaultyPreauth);
 krb5_plugin::kdcpolicy_module!(kdcpolicy_fido_initvt, faulty::FaultyPolicy);

@@ -20,8 +20,12 @@ mod passes;
 mod policy;
 #[path = "../../../kdcpreauth/src/preauth.rs"]
 mod preauth;
+#[path = "../../../kdcpreauth/src/states.rs"]
+mod states;
 #[path = "../../../kdcpreauth/src/trace.rs"]
 mod trace;
+#[path = "../../../kdcpreauth/src/verification.rs"]
+mod verification;
 
 use krb5_fido_inspector::Inspector;
 
