@@ -133,6 +133,14 @@ impl PaperKey {
         self.sign_data(&data, &statement.hash())
     }
 
+    /// Signs as another credential, whose key this is not.
+    pub fn sign_as(&self, credential_id: &[u8], statement: &Statement) -> FidoAssertion {
+        FidoAssertion {
+            credential_id: credential_id.to_vec(),
+            ..self.sign(statement)
+        }
+    }
+
     /// Signs any authenticator data and client data hash.
     pub fn sign_data(&self, authenticator_data: &[u8], client_data_hash: &[u8; 32]) -> FidoAssertion {
         let signed = [authenticator_data, client_data_hash].concat();
