@@ -15,7 +15,7 @@
 //!
 //! [`Device`] stays in the thread that opened it; a [`Canceller`] stops it from any other. [`Watch`] tells when it is worth
 //! to [`discover`] anew. A [`FacetFetcher`] fetches the facet list of a host over HTTPS, which says what realms may use the
-//! host's credentials.
+//! host's credentials. [`RealmRules`] are the names that a client signs for.
 
 #![deny(unsafe_code)]
 
@@ -26,6 +26,7 @@ mod error;
 mod facets;
 mod libfido2;
 mod pin;
+mod rules;
 mod suffix_list;
 mod watch;
 
@@ -38,5 +39,6 @@ pub use libfido2::{
     Registration, Verification, discover, inherited_socket,
 };
 pub use pin::Pin;
+pub use rules::{RealmRules, UnusedList, rules_without_facets, vouch};
 pub use suffix_list::{SuffixListError, read_suffix_list};
 pub use watch::{Identity, Watch};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use krb5_fido_protocol::registry::FACET_LIST_MAX;
+use krb5_fido_protocol::registry::{FACET_LIST_MAX, RP_ID_REALM_PREFIX};
 
 use super::{REDIRECTS_MAX, url::URL_MAX};
 
@@ -150,6 +150,14 @@ pub enum FacetsError {
         url: String,
         /// What is wrong with it.
         cause: krb5_fido_protocol::Error,
+    },
+    /// The list vouches for others.
+    #[error("the facet list {url} does not hold {RP_ID_REALM_PREFIX}{realm}")]
+    RealmNotListed {
+        /// As configured.
+        url: String,
+        /// The realm that was looked for.
+        realm: String,
     },
 }
 

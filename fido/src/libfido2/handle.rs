@@ -56,6 +56,14 @@ pub(super) unsafe fn copy_bytes(pointer: *const u8, length: usize) -> Vec<u8> {
     unsafe { slice::from_raw_parts(pointer, length) }.to_vec()
 }
 
+/// A text that comes from a key, fit for a terminal: without control characters, and at most `length` characters long.
+pub(super) fn printable(text: &str, length: usize) -> String {
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(length)
+        .collect()
+}
+
 /// Copies a string, with U+FFFD for what is not UTF-8; NULL is an empty one.
 ///
 /// # Safety

@@ -13,20 +13,24 @@ use std::{
 
 use libfido2_sys as ffi;
 
-use super::{code::check, handle::copy_string};
+use super::{
+    code::check,
+    handle::{copy_string, printable},
+};
 use crate::{DeviceSpec, Error, watch::Identity};
 
 /// More keys than anybody attaches at once.
 const LIST_MAX: usize = 64;
 
-/// The longest product name, in characters.
-const PRODUCT_MAX: usize = 64;
+/// The longest name of a product or vendor, in characters.
+const NAME_MAX: usize = 64;
 
 /// A key that may be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
     place: Place,
     product: String,
+    vendor: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,22 +43,28 @@ pub(super) enum Place {
 
 impl DeviceInfo {
     fn new(place: Place, product: &str, fallback: &str) -> Self {
-        // The name comes from the device and ends up on terminals.
-        let printable: String = product
-            .chars()
-            .filter(|character| !character.is_control())
-            .take(PRODUCT_MAX)
-            .collect();
-        let product = match printable.trim() {
-            "" => fallback.to_owned(),
-            name => name.to_owned(),
-        };
-        Self { place, product }
+        Self {
+            place,
+            product: name(product).unwrap_or_else(|| fallback.to_owned()),
+            vendor: None,
+        }
+    }
+
+    fn with_vendor(self, vendor: &str) -> Self {
+        Self {
+            vendor: name(vendor),
+            ..self
+        }
     }
 
     /// The product name for people, at most 64 characters; "security key" or "software key" if it has none.
     pub fn product(&self) -> &str {
         &self.product
+    }
+
+    /// The vendor's name for people, at most 64 characters, if the key has one.
+    pub fn vendor(&self) -> Option<&str> {
+        self.vendor.as_deref()
     }
 
     /// The value of `fido_device` that means this key.
@@ -77,6 +87,14 @@ impl DeviceInfo {
 
     pub(super) const fn place(&self) -> &Place {
         &self.place
+    }
+}
+
+/// A name that comes from the device and ends up on terminals, unless it is empty.
+fn name(text: &str) -> Option<String> {
+    match printable(text, NAME_MAX).trim() {
+        "" => None,
+        name => Some(name.to_owned()),
     }
 }
 
@@ -172,7 +190,11 @@ impl List {
         let product = unsafe { ffi::fido_dev_info_product_string(entry) };
         // SAFETY: NULL or a string of the entry.
         let product = unsafe { copy_string(product) };
-        Ok(Some(attached_device(place, &product)))
+        // SAFETY: `entry` is one of the list.
+        let vendor = unsafe { ffi::fido_dev_info_manufacturer_string(entry) };
+        // SAFETY: NULL or a string of the entry.
+        let vendor = unsafe { copy_string(vendor) };
+        Ok(Some(attached_device(place, &product).with_vendor(&vendor)))
     }
 }
 
@@ -222,6 +244,15 @@ mod tests {
         let device = |product: &str| attached_device(Place::Hidraw("/dev/x".into()), product);
         assert_eq!(device(" Key\x1b[2J\r\n 5 ").product(), "Key[2J 5");
         assert_eq!(device("\u{9b}\u{7f} ").product(), "security key");
-        assert_eq!(device(&"k".repeat(1000)).product().len(), PRODUCT_MAX);
+        assert_eq!(device(&"k".repeat(1000)).product().len(), NAME_MAX);
+    }
+
+    #[test]
+    fn vendors_have_a_name_or_none() {
+        let vendor = |name: &str| attached_device(Place::Hidraw("/dev/x".into()), "Key").with_vendor(name);
+        assert_eq!(vendor(" Yubi\x07co ").vendor(), Some("Yubico"));
+        for name in ["", " ", "\r\n"] {
+            assert_eq!(vendor(name).vendor(), None);
+        }
     }
 }

@@ -11,6 +11,20 @@ pub const FACETS: &str = "fido_facets";
 /// Where keys are looked for.
 pub const DEVICE: &str = "fido_device";
 
+/// The path of krb5-fido-helper.
+pub const HELPER: &str = "fido_helper";
+
+/// Where krb5-fido-helper is installed. A macro, so that only the crates that want to know are built anew for another place.
+#[macro_export]
+macro_rules! installed_helper {
+    () => {
+        match option_env!("KRB5_FIDO_HELPER") {
+            Some(path) => path,
+            None => "/usr/local/libexec/krb5-fido-helper",
+        }
+    };
+}
+
 /// Which facet lists a client may look up: relation [`FACETS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Facets {
@@ -59,6 +73,26 @@ pub struct InvalidValue {
     pub relation: &'static str,
     /// Its value.
     pub value: String,
+}
+
+/// The path of krb5-fido-helper: the first value of [`HELPER`], else `installed`.
+///
+/// # Errors
+/// [`InvalidValue`] for a path that is not absolute, and what `values` fails with.
+pub fn read_helper<E: From<InvalidValue>>(
+    values: impl Fn(&str) -> Result<Vec<String>, E>,
+    installed: &str,
+) -> Result<String, E> {
+    let configured = values(HELPER)?.into_iter().next();
+    let path = configured.unwrap_or_else(|| installed.to_owned());
+    if path.starts_with('/') {
+        return Ok(path);
+    }
+    let invalid = InvalidValue {
+        relation: HELPER,
+        value: path,
+    };
+    Err(invalid.into())
 }
 
 /// The relations for one realm that decide for whom is signed, and with which keys.
@@ -168,6 +202,23 @@ mod tests {
                 value: value.to_owned(),
             };
             assert_eq!(read(&[(FACETS, value)]), Err(error));
+        }
+    }
+
+    #[test]
+    fn the_helper_has_an_absolute_path() {
+        let helper = |values: &[&str]| {
+            let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+            read_helper(|_| Ok::<_, InvalidValue>(values.clone()), "/installed")
+        };
+        assert_eq!(helper(&[]), Ok("/installed".to_owned()));
+        assert_eq!(helper(&["/a", "/b"]), Ok("/a".to_owned()));
+        for value in ["", "helper", "~/helper"] {
+            let error = InvalidValue {
+                relation: HELPER,
+                value: value.to_owned(),
+            };
+            assert_eq!(helper(&[value]), Err(error));
         }
     }
 

@@ -120,7 +120,11 @@ impl Algorithm {
         }
     }
 
-    fn from_identifier(identifier: i64) -> Result<Self, Error> {
+    /// The algorithm with this number in the IANA registry.
+    ///
+    /// # Errors
+    /// [`Error::ForbiddenAlgorithm`] for ES512 and Ed448, [`Error::UnsupportedAlgorithm`] for any other number.
+    pub fn from_identifier(identifier: i64) -> Result<Self, Error> {
         match identifier {
             COSE_ES256 => Ok(Self::Es256),
             COSE_EDDSA => Ok(Self::EdDsa),

@@ -32,6 +32,19 @@ pub enum Rule {
     Realm,
 }
 
+impl Rule {
+    /// A word for it that stays, for programs.
+    pub const fn identifier(self) -> &'static str {
+        match self {
+            Self::Configured => "configured",
+            Self::FacetsHost => "facets_host",
+            Self::FacetsUrl => "facets_url",
+            Self::RegistrableDomain => "registrable_domain",
+            Self::Realm => "realm",
+        }
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
