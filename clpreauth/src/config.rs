@@ -1,25 +1,19 @@
 //! What krb5.conf and `kinit -X` say about security keys.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use krb5_fido_protocol::{
-    fido::client_settings::{ClientSettings, DEVICE, InvalidValue},
+    fido::client_settings::{ClientSettings, DEVICE, InvalidValue, read_helper},
     helper::AttachedKey,
+    installed_helper,
 };
 use krb5_plugin::{Context, Error, Failure, Profile, parse_duration};
 
 use crate::texts;
 
-/// Where the helper is installed.
-const HELPER: &str = match option_env!("KRB5_FIDO_HELPER") {
-    Some(path) => path,
-    None => "/usr/local/libexec/krb5-fido-helper",
-};
-
 const TIMEOUT_DEFAULT: &str = "60s";
 
 const TIMEOUT: &str = "fido_timeout";
-const HELPER_PATH: &str = "fido_helper";
 
 /// The values of fido_device that name no device.
 const DEVICES_UNNAMED: [&str; 2] = ["auto", "none"];
@@ -101,14 +95,10 @@ impl Config {
             Some(timeout) => timeout.clone(),
             None => value(TIMEOUT)?.unwrap_or_else(|| TIMEOUT_DEFAULT.to_owned()),
         };
-        let helper = value(HELPER_PATH)?.unwrap_or_else(|| HELPER.to_owned());
-        if !Path::new(&helper).is_absolute() {
-            return Err(Unreadable(texts::invalid_value(HELPER_PATH, &helper)));
-        }
         Ok(Self {
             settings,
             timeout: parse_timeout(&timeout).map_err(Unreadable)?,
-            helper: helper.into(),
+            helper: read_helper(values, installed_helper!())?.into(),
         })
     }
 }

@@ -44,6 +44,20 @@ codes! {
     MALFORMED_ENTRY = krb5_sys::KRB5_KDB_TRUNCATED_RECORD;
     /// A cipher text of impossible length.
     BAD_MESSAGE_SIZE = krb5_sys::KRB5_BAD_MSIZE;
+    /// The password is expired.
+    PASSWORD_EXPIRED = krb5_sys::KRB5KDC_ERR_KEY_EXP;
+    /// The KDC does not know the client.
+    CLIENT_UNKNOWN = krb5_sys::KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN;
+    /// The client is locked out, or was disabled.
+    CLIENT_REVOKED = krb5_sys::KRB5KDC_ERR_CLIENT_REVOKED;
+    /// The clocks of client and KDC are too far apart.
+    CLOCK_SKEW = krb5_sys::KRB5KRB_AP_ERR_SKEW;
+    /// krb5.conf does not say where the KDC is, nor does the DNS.
+    REALM_UNKNOWN = krb5_sys::KRB5_REALM_UNKNOWN;
+    /// The name of the KDC has no address.
+    REALM_CANNOT_RESOLVE = krb5_sys::KRB5_REALM_CANT_RESOLVE;
+    /// This libkrb5 cannot trace.
+    TRACE_NOT_SUPPORTED = krb5_sys::KRB5_TRACE_NOSUPP;
     /// Out of memory.
     NO_MEMORY = libc::ENOMEM;
     /// An argument that krb5 could not take, such as text with a NUL.

@@ -73,6 +73,12 @@ impl<'a> OwnedPrincipal<'a> {
         Ok(Self { context, raw })
     }
 
+    /// # Safety
+    /// `raw` was made on `context` and belongs to nobody else.
+    pub(crate) unsafe fn from_raw(context: Context<'a>, raw: krb5_principal) -> Self {
+        Self { context, raw }
+    }
+
     /// The principal, for as long as this owner lives.
     pub fn get(&self) -> Principal<'_> {
         // SAFETY: live as long as self, which the result borrows.
