@@ -1,4 +1,4 @@
-//! Links the kadm5 library that each program wants.
+//! Links the kadm5 library that each program wants, and tells where krb5 is installed.
 
 use std::error::Error;
 
@@ -10,5 +10,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rustc-link-search=native={}", path.display());
     }
     println!("cargo::rustc-link-arg-bin=kdb5_fido=-lkadm5srv_mit");
+    // Where libkrb5 looks for a module with a relative path.
+    println!(
+        "cargo::rustc-env=KRB5_LIBDIR={}",
+        pkg_config::get_variable("krb5", "libdir")?
+    );
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use krb5_fido_protocol::Error as Cause;
+use krb5_fido_protocol::{Error as Cause, fido::client_settings::InvalidValue};
 use krb5_plugin::{Failure, kadm5};
 
 /// One variant per cause.
@@ -15,6 +15,15 @@ pub enum Error {
         /// What krb5 says.
         text: String,
     },
+    /// The configuration of clients cannot be read, or names no realm.
+    #[error("{text} while reading the Kerberos configuration: see KRB5_CONFIG")]
+    ClientConfiguration {
+        /// What krb5 says.
+        text: String,
+    },
+    /// A relation of krb5.conf that no client logs in with.
+    #[error("{0}: see krb5.conf")]
+    InvalidSetting(#[from] InvalidValue),
     /// A relation of kdc.conf that the KDC would not start with.
     #[error("[realms] {realm}: {relation} = \"{value}\" in kdc.conf: {cause}")]
     ImpossibleValue {
@@ -69,6 +78,9 @@ pub enum Error {
         /// The name as given.
         principal: String,
     },
+    /// Nobody was named, and nothing else tells who is meant.
+    #[error("Neither a credential cache nor a local user tells who logs in: name the principal")]
+    NoPrincipal,
     /// Not a principal name.
     #[error("{text} while parsing the principal name {principal}")]
     MalformedPrincipal {
@@ -190,6 +202,9 @@ pub enum Error {
     /// No key is attached.
     #[error("No security key attached: plug one in, or name it with --device")]
     NoKey,
+    /// It cannot be told which keys are attached.
+    #[error("{0} while looking for security keys")]
+    KeySearch(krb5_fido_keys::Error),
     /// Several keys are attached.
     #[error("Several security keys are attached ({keys}): name one with --device")]
     SeveralKeys {

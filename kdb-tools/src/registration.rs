@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use krb5_fido_keys::{
-    Assertion, AssertionRequest, CredentialRequest, Device, DeviceInfo, DeviceSpec, Pin, Verification,
-    discover,
-};
+use krb5_fido_keys::{Assertion, AssertionRequest, CredentialRequest, Device, DeviceInfo, Pin, Verification};
 use krb5_fido_protocol::{
     fido::{
         client_data::{FidoClientData, Purpose},
@@ -50,8 +47,8 @@ pub struct KeyRequest<'a> {
     pub rp_id: &'a str,
     /// The realm, as the key's display shows it.
     pub realm: &'a str,
-    /// Which attached keys are looked at: values of fido_device, none for all.
-    pub devices: &'a [String],
+    /// The attached keys, of which there must be one.
+    pub found: Vec<DeviceInfo>,
     /// What the realm demands of keys.
     pub settings: &'a Settings,
     /// Who registers it: goes into the record.
@@ -69,11 +66,11 @@ pub struct Registered {
 /// Registers a key, verifies what it returned, and has it make one assertion that is checked as the KDC would.
 ///
 /// # Errors
-/// [`Error::MalformedDevice`], [`Error::NoKey`], [`Error::SeveralKeys`], [`Error::KeyExcluded`], [`Error::Refused`],
+/// [`Error::NoKey`], [`Error::SeveralKeys`], [`Error::KeyExcluded`], [`Error::Refused`],
 /// [`Error::Key`], [`Error::MalformedPin`], [`Error::Terminal`], [`Error::Random`].
 pub fn register(request: &KeyRequest<'_>, terminal: &dyn Terminal) -> Result<Registered, Error> {
-    let found = find_key(request.devices)?;
-    let mut device = Device::open(&found)?;
+    let found = only_key(&request.found)?;
+    let mut device = Device::open(found)?;
     let product = found.product().to_owned();
     let pin = ask_pin(&mut device, &product, terminal)?;
     check_demands(request, &device, &product, pin.as_ref())?;
@@ -137,24 +134,12 @@ pub fn register(request: &KeyRequest<'_>, terminal: &dyn Terminal) -> Result<Reg
     })
 }
 
-fn find_key(devices: &[String]) -> Result<DeviceInfo, Error> {
-    let specs: Vec<DeviceSpec> = match devices {
-        [] => vec![DeviceSpec::Auto],
-        devices => devices
-            .iter()
-            .map(|device| {
-                DeviceSpec::parse(device).map_err(|_| Error::MalformedDevice {
-                    device: device.clone(),
-                })
-            })
-            .collect::<Result<_, _>>()?,
-    };
-    let mut found = discover(&specs)?;
-    match (found.pop(), found.is_empty()) {
-        (None, _) => Err(Error::NoKey),
-        (Some(only), true) => Ok(only),
-        (Some(last), false) => {
-            let keys: Vec<String> = found.iter().chain([&last]).map(DeviceInfo::device).collect();
+fn only_key(found: &[DeviceInfo]) -> Result<&DeviceInfo, Error> {
+    match found {
+        [] => Err(Error::NoKey),
+        [only] => Ok(only),
+        several => {
+            let keys: Vec<String> = several.iter().map(DeviceInfo::device).collect();
             Err(Error::SeveralKeys {
                 keys: keys.join(", "),
             })

@@ -19,7 +19,7 @@ use krb5_plugin::{
 };
 
 use crate::{
-    Error,
+    ClientRealm, Error,
     entry::{Change, Entry, State},
     error::text,
 };
@@ -89,14 +89,12 @@ impl Store {
         format!("root/admin@{}", self.realm)
     }
 
-    /// The values that clients of the realm have for a relation of krb5.conf.
+    /// The realm as clients with this machine's configuration see it.
     ///
     /// # Errors
-    /// [`Error::Configuration`].
-    pub fn client_values(&self, relation: &str) -> Result<Vec<String>, Error> {
-        self.profile()?
-            .realm_values(&self.realm, relation)
-            .map_err(configuration)
+    /// Those of [`ClientRealm::read`].
+    pub fn as_client(&self) -> Result<ClientRealm, Error> {
+        ClientRealm::read(self.context.get(), &self.realm)
     }
 
     fn profile(&self) -> Result<Profile, Error> {

@@ -6,14 +6,14 @@ use std::{
     path::Path,
 };
 
-use krb5_fido_keys::read_suffix_list;
-use krb5_fido_protocol::fido::{policy::Settings, record::CredentialRecord, rp_id::RpIdRules};
-use krb5_fido_tools::{Added, Error, KeyRequest, Keys, Store, Terminal, register};
+use krb5_fido_protocol::fido::{policy::Settings, record::CredentialRecord};
+use krb5_fido_tools::{
+    Added, Console, Error, KeyRequest, Keys, Store, Terminal, choose_rp_id, confirm, register, warn_of_unused,
+};
 
 use crate::{
     arguments::{Arguments, Command},
     output::{print_added, print_list, print_removed},
-    terminal::{Console, confirm},
 };
 
 /// More than a record has, in bytes.
@@ -93,15 +93,17 @@ fn enroll(
     let listed = target.keys.list(target.principal)?;
     // Before anybody touches a key: the name must be free.
     Keys::choose_label(&listed, target.name)?;
-    let (rp_id, rule) = choose_rp_id(store, rp_id)?;
-    let configured = store.client_values("fido_device")?;
+    let client = store.as_client()?;
+    let names = client.rules()?;
+    warn_of_unused("kdb5_fido", &names.unused);
+    let (rp_id, rule) = choose_rp_id(store.realm(), &names.rules, rp_id)?;
     Console.show(&format!("Registering for relying party {rp_id} ({rule})."));
     let registered = register(
         &KeyRequest {
             listed: &listed,
-            rp_id: &rp_id,
+            rp_id,
             realm: store.realm(),
-            devices: if devices.is_empty() { &configured } else { devices },
+            found: client.find_keys(devices)?,
             settings,
             by: &store.administrator(),
         },
@@ -109,31 +111,6 @@ fn enroll(
     )?;
     Console.show(&format!("{} works.", registered.product));
     Ok(registered.record)
-}
-
-/// The rpId to register for: what clients with this machine's configuration sign for in the realm.
-fn choose_rp_id(store: &Store, wanted: Option<&str>) -> Result<(String, String), Error> {
-    let first = |relation| Ok::<_, Error>(store.client_values(relation)?.into_iter().next());
-    let configured = first("fido_rp_id")?;
-    let list = read_suffix_list(store.realm(), first("fido_public_suffix_list")?.as_deref())?;
-    let rules = RpIdRules::new(store.realm(), configured.as_deref(), list.as_deref());
-    let Some(wanted) = wanted else {
-        let (rp_id, rule) = rules.registration();
-        return Ok((rp_id.to_owned(), rule.to_string()));
-    };
-    match rules.accepts(wanted) {
-        Some(rule) => Ok((wanted.to_owned(), rule.to_string())),
-        None => Err(Error::ForeignRelyingParty {
-            rp_id: wanted.to_owned(),
-            realm: store.realm().to_owned(),
-            accepted: rules
-                .accepted()
-                .into_iter()
-                .map(|(name, _)| name)
-                .collect::<Vec<_>>()
-                .join(" or "),
-        }),
-    }
 }
 
 /// Reads a record, or as much as shows that it is too long.

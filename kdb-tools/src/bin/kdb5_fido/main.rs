@@ -5,22 +5,17 @@
 mod arguments;
 mod commands;
 mod output;
-mod terminal;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use krb5_fido_tools::Terminal;
+use krb5_fido_tools::fail;
 
 use arguments::Arguments;
-use terminal::Console;
 
 fn main() -> ExitCode {
     match commands::run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            Console.show(&format!("kdb5_fido: {error}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => fail("kdb5_fido", &error),
     }
 }

@@ -1,13 +1,11 @@
 //! What the commands print on standard output: for people, or as JSON.
 
-use std::io::{self, Write, stdout};
-
 use krb5_fido_protocol::fido::{
     label::Label,
     policy::{Enrolment, Settings},
     record::{CredentialRecord, Requirements},
 };
-use krb5_fido_tools::{Added, Error, Listed, Removed};
+use krb5_fido_tools::{Added, Error, Listed, Removed, print};
 use krb5_plugin::kadm5::Flags;
 use serde_json::{Map, Value, json};
 use time::{UtcDateTime, format_description::well_known::Rfc3339};
@@ -194,10 +192,4 @@ fn describe_flags(flags: Flags) -> [(String, Value); 2] {
         ("requires_preauth".to_owned(), json!(flags.requires_preauth)),
         ("requires_hwauth".to_owned(), json!(flags.requires_hwauth)),
     ]
-}
-
-fn print(text: &str) -> io::Result<()> {
-    let mut stdout = stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
 }

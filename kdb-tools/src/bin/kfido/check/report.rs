@@ -1,0 +1,150 @@
+//! What a login came to.
+
+use krb5_plugin::{Error, Failure, login::Attempt, login::Ticket};
+use serde_json::{Value, json};
+
+use super::{hints, installed::Installed};
+use crate::format::{line, object, time};
+
+/// All that is known at the end.
+pub(crate) struct Report {
+    pub(crate) principal: String,
+    pub(crate) installed: Installed,
+    pub(crate) attempt: Attempt,
+    /// Our module has agreed on a key with the KDC.
+    pub(crate) took_part: bool,
+}
+
+/// What scripts tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A ticket, and the key counted.
+    Key,
+    /// A ticket for the password alone.
+    Password,
+    /// No ticket.
+    Failed,
+}
+
+impl Verdict {
+    pub(crate) const fn exit_status(self) -> u8 {
+        match self {
+            Self::Key => 0,
+            Self::Failed => 1,
+            Self::Password => 3,
+        }
+    }
+
+    const fn identifier(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Password => "password",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Report {
+    pub(crate) const fn verdict(&self) -> Verdict {
+        match &self.attempt.outcome {
+            Ok(ticket) if ticket.hardware => Verdict::Key,
+            Ok(_) => Verdict::Password,
+            Err(_) => Verdict::Failed,
+        }
+    }
+
+    /// What kinit would say of the failure, if there was one.
+    pub(crate) fn error_message(&self) -> Option<String> {
+        let failure = self.attempt.outcome.as_ref().err()?;
+        Some(message(failure, self.attempt.password_asked))
+    }
+
+    /// What to do about it, where that is known.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match &self.attempt.outcome {
+            Ok(ticket) if ticket.hardware => None,
+            Ok(_) => Some(hints::password_alone(self)),
+            Err(failure) => hints::failed(self, failure.error),
+        }
+    }
+
+    /// For standard output.
+    pub(crate) fn print(&self, as_json: bool) -> String {
+        if as_json {
+            return format!("{}\n", self.describe());
+        }
+        self.attempt.outcome.as_ref().map(Self::tell).unwrap_or_default()
+    }
+
+    fn tell(ticket: &Ticket) -> String {
+        let renewable = ticket.renewable_until.map(time);
+        let key = match ticket.hardware {
+            true => "used",
+            false => "not used: the password alone was enough",
+        };
+        let mut text = format!("{}\n", ticket.client);
+        text += &line("ticket for", &ticket.server);
+        text += &line("ends", &time(ticket.ends));
+        text += &line("renewable until", renewable.as_deref().unwrap_or("not renewable"));
+        text += &line("security key", key);
+        text
+    }
+
+    fn describe(&self) -> Value {
+        let outcome = self.attempt.outcome.as_ref();
+        let ticket = outcome.ok().map(|ticket| {
+            json!({
+                "client": ticket.client,
+                "server": ticket.server,
+                "ends": time(ticket.ends),
+                "renewable_until": ticket.renewable_until.map(time),
+            })
+        });
+        let error = outcome
+            .err()
+            .map(|failure| json!({"code": failure.error.code(), "message": self.error_message()}));
+        let mut members = object([
+            ("principal", json!(self.principal)),
+            ("result", json!(self.verdict().identifier())),
+        ]);
+        members.extend(self.installed.describe());
+        members.extend(object([
+            ("module_used", json!(self.took_part)),
+            ("ticket", json!(ticket)),
+            ("error", json!(error)),
+            ("hint", json!(self.hint())),
+        ]));
+        Value::Object(members)
+    }
+}
+
+/// The message that kinit has for a failure.
+fn message(failure: &Failure, password_asked: bool) -> String {
+    let is_about_password =
+        failure.error == Error::BAD_INTEGRITY || (password_asked && failure.error == Error::PREAUTH_FAILED);
+    match &failure.message {
+        _ if is_about_password => "Password incorrect".to_owned(),
+        Some(message) => message.clone(),
+        None => failure.error.text(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_after_a_password_is_about_it_as_with_kinit() {
+        let failure = |error| Failure::new(error, "text");
+        assert_eq!(
+            message(&failure(Error::PREAUTH_FAILED), true),
+            "Password incorrect"
+        );
+        assert_eq!(message(&failure(Error::PREAUTH_FAILED), false), "text");
+        assert_eq!(
+            message(&failure(Error::BAD_INTEGRITY), false),
+            "Password incorrect"
+        );
+        assert_eq!(message(&failure(Error::POLICY), true), "text");
+    }
+}

@@ -1,0 +1,63 @@
+//! The person at the terminal, and what the login is seen to do.
+
+use std::{
+    cell::Cell,
+    env,
+    fs::{File, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+};
+
+use krb5_fido_protocol::secret::SecretBytes;
+use krb5_fido_tools::{Console, Terminal};
+use krb5_plugin::{Error, login::Dialog, spake::is_own_line};
+
+/// Talks to the person, and watches the trace for our client module.
+pub(crate) struct Screen {
+    /// The file of KRB5_TRACE, which libkrb5 leaves to us.
+    trace: Option<File>,
+    took_part: Cell<bool>,
+}
+
+impl Screen {
+    pub(crate) fn open() -> Self {
+        let open = |path| {
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(path)
+        };
+        Self {
+            // As in libkrb5, a file that cannot be written is no error.
+            trace: env::var_os("KRB5_TRACE").and_then(|path| open(path).ok()),
+            took_part: Cell::new(false),
+        }
+    }
+
+    /// Our module, and no other of its name, has agreed on a key with the KDC.
+    pub(crate) fn module_took_part(&self) -> bool {
+        self.took_part.get()
+    }
+}
+
+impl Dialog for Screen {
+    fn show(&self, line: &str) {
+        Console.show(line);
+    }
+
+    fn ask(&self, question: &str, hidden: bool) -> Result<SecretBytes, Error> {
+        Console
+            .ask(&format!("{question}: "), hidden)
+            .map_err(|_| Error::CANNOT_READ_PASSWORD)
+    }
+
+    fn trace(&self, line: &str) {
+        if is_own_line(line) {
+            self.took_part.set(true);
+        }
+        if let Some(mut file) = self.trace.as_ref() {
+            let _ = file.write_all(line.as_bytes());
+        }
+    }
+}

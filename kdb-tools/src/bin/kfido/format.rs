@@ -1,0 +1,53 @@
+//! How the commands print what they have found out.
+
+use serde_json::{Map, Value};
+use time::{UtcDateTime, format_description::well_known::Rfc3339};
+
+/// The width of the first column, in characters.
+const LABEL_WIDTH: usize = 20;
+
+/// One indented line with a word for what it tells.
+pub(crate) fn line(label: &str, text: &str) -> String {
+    format!("    {label:<LABEL_WIDTH$}{text}\n")
+}
+
+/// Words, or what stands for none.
+pub(crate) fn words(words: &[impl AsRef<str>], none: &str) -> String {
+    match words {
+        [] => none.to_owned(),
+        words => words.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// An object of members that are there.
+pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+    members
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// A time in seconds since 1970, as RFC 3339 has it.
+pub(crate) fn time(seconds: i64) -> String {
+    let time = UtcDateTime::from_unix_timestamp(seconds).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_rfc_3339() {
+        assert_eq!(time(0), "1970-01-01T00:00:00Z");
+        assert_eq!(time(4_294_967_295), "2106-02-07T06:28:15Z");
+        assert_eq!(time(i64::MAX), "");
+    }
+
+    #[test]
+    fn words_stand_in_a_row() {
+        assert_eq!(words(&["a", "b"], "none"), "a b");
+        assert_eq!(words(&[] as &[&str], "none"), "none");
+    }
+}
