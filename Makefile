@@ -88,6 +88,7 @@ install: build
 	install -D -m 644 $(RELEASE)/libkrb5_fido_kdc.so $(DESTDIR)$(PLUGINDIR)/fido_kdc.so
 	install -D -m 755 $(RELEASE)/krb5-fido-helper $(DESTDIR)$(LIBEXECDIR)/krb5-fido-helper
 	install -D -m 755 $(RELEASE)/kdb5_fido $(DESTDIR)$(SBINDIR)/kdb5_fido
+	install -D -m 755 $(RELEASE)/kfido $(DESTDIR)$(BINDIR)/kfido
 	install -D -m 755 $(RELEASE)/softkey $(DESTDIR)$(BINDIR)/softkey
 	install -D -m 755 $(RELEASE)/krb5-testrealm $(DESTDIR)$(BINDIR)/krb5-testrealm
 	install -D -m 644 include/krb5_fido.h $(DESTDIR)$(INCLUDEDIR)/krb5_fido.h
@@ -97,7 +98,7 @@ install: build
 uninstall:
 	rm -f $(DESTDIR)$(PLUGINDIR)/fido_client.so $(DESTDIR)$(PLUGINDIR)/fido_kdc.so
 	rm -f $(DESTDIR)$(LIBEXECDIR)/krb5-fido-helper $(DESTDIR)$(SBINDIR)/kdb5_fido
-	rm -f $(DESTDIR)$(BINDIR)/softkey $(DESTDIR)$(BINDIR)/krb5-testrealm
+	rm -f $(DESTDIR)$(BINDIR)/kfido $(DESTDIR)$(BINDIR)/softkey $(DESTDIR)$(BINDIR)/krb5-testrealm
 	rm -f $(DESTDIR)$(INCLUDEDIR)/krb5_fido.h
 	rm -rf $(DESTDIR)$(DOCDIR)
 

@@ -11,6 +11,7 @@ const CLIENT_MODULE: &str = "libkrb5_fido_client.so";
 const KDC_MODULE: &str = "libkrb5_fido_kdc.so";
 const HELPER: &str = "krb5-fido-helper";
 const KDB5_FIDO: &str = "kdb5_fido";
+const KFIDO: &str = "kfido";
 const SOFTKEY: &str = "softkey";
 
 /// The built modules and programs, all in one directory.
@@ -46,7 +47,7 @@ impl Artifacts {
     }
 
     fn in_directory(directory: PathBuf) -> Result<Self, Error> {
-        let files = [CLIENT_MODULE, KDC_MODULE, HELPER, KDB5_FIDO, SOFTKEY];
+        let files = [CLIENT_MODULE, KDC_MODULE, HELPER, KDB5_FIDO, KFIDO, SOFTKEY];
         match files.into_iter().find(|file| !directory.join(file).is_file()) {
             Some(file) => Err(Error::ArtifactMissing { file, directory }),
             None => Ok(Artifacts { directory }),
@@ -78,6 +79,11 @@ impl Artifacts {
         self.directory.join(KDB5_FIDO)
     }
 
+    /// What tells people of their keys and logins.
+    pub fn kfido(&self) -> PathBuf {
+        self.directory.join(KFIDO)
+    }
+
     /// The software security key.
     pub fn softkey(&self) -> PathBuf {
         self.directory.join(SOFTKEY)
@@ -97,7 +103,7 @@ mod tests {
         }
     }
 
-    const ALL: [&str; 5] = [CLIENT_MODULE, KDC_MODULE, HELPER, KDB5_FIDO, SOFTKEY];
+    const ALL: [&str; 6] = [CLIENT_MODULE, KDC_MODULE, HELPER, KDB5_FIDO, KFIDO, SOFTKEY];
 
     #[test]
     fn test_program_finds_the_release_directory() {
@@ -126,7 +132,7 @@ mod tests {
     fn missing_file_is_named_with_its_directory() {
         let target = tempfile::tempdir().unwrap();
         let release = target.path().join("release");
-        fill(&release, &[CLIENT_MODULE, KDC_MODULE, KDB5_FIDO, SOFTKEY]);
+        fill(&release, &[CLIENT_MODULE, KDC_MODULE, KDB5_FIDO, KFIDO, SOFTKEY]);
         let error = Artifacts::beside(&target.path().join("debug/deps/realm-0123")).unwrap_err();
         let text = error.to_string();
         assert!(

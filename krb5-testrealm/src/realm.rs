@@ -253,6 +253,14 @@ impl Realm {
         self.run_with_arguments(command, arguments)
     }
 
+    /// Runs `kfido` with these arguments, and nothing on standard input.
+    ///
+    /// # Errors
+    /// Those of [`Realm::run`] and of [`Artifacts::locate`].
+    pub fn kfido(&self, arguments: &[&str]) -> Result<Finished, Error> {
+        self.run_with_arguments(self.command(Artifacts::locate()?.kfido()), arguments)
+    }
+
     /// Starts a software key that keeps its credentials in the directory `name` below the realm's and listens on
     /// `name`.sock beside it. To be dropped before the realm.
     ///

@@ -13,6 +13,7 @@ pub mod barrage;
 mod compiled;
 mod cookie;
 pub mod der;
+mod dialog;
 mod enrolled;
 mod footprint;
 mod freed;
@@ -33,6 +34,7 @@ mod wire;
 pub use as_client::{Agreed, Answer, AsClient, Asked, Challenged, Response, asserted, fido, hello, none};
 pub use compiled::compile;
 pub use cookie::{CookieKey, SecureCookie};
+pub use dialog::{Dialog, talk};
 pub use enrolled::{
     Enrolled, PASSWORD, add_alias, add_service, add_user, armor, ask_for, attribute, enrol, kadmin, memory,
     set_pin,

@@ -3,12 +3,13 @@
 use std::fs;
 
 use krb5_fido_tests::set_pin;
+use krb5_fido_tests::{Dialog, talk};
 use krb5_testrealm::{Artifacts, Presence, Realm, SoftKey};
 use serde_json::json;
 
 use crate::support::{
-    BOTH_FLAGS, Dialog, PASSWORD, PREAUTH_ALONE, Snapshot, assert_failed_after, assert_unchanged, flags,
-    labels, realm, record, store, talk,
+    BOTH_FLAGS, PASSWORD, PREAUTH_ALONE, Snapshot, assert_failed_after, assert_unchanged, flags, labels,
+    realm, record, store,
 };
 
 const QUESTION: &str = "blue is the last key of alice@KRBTEST.COM: fido_policy decides whether the password alone will do from now on. Remove it? (type yes): ";
