@@ -217,6 +217,18 @@ fn capabilities_are_what_the_key_says() {
     let capabilities = device.capabilities();
     assert!(capabilities.fido2 && capabilities.pin_set && capabilities.always_uv);
     assert!(!capabilities.uv_configured && !capabilities.credential_without_uv);
+    assert!(capabilities.pin_supported && capabilities.uv_supported);
+    assert_eq!(capabilities.versions, ["FIDO_2_0"]);
+    assert_eq!(capabilities.aaguid.map(|aaguid| aaguid.0), Some([7; 16]));
+    assert!(capabilities.algorithms.is_empty());
+}
+
+#[test]
+fn what_a_key_does_not_name_it_cannot_do() {
+    let key = ScriptedKey::start(Information::default(), always(0x01));
+    let device = open(&key.device());
+    let capabilities = device.capabilities();
+    assert!(!capabilities.pin_supported && !capabilities.uv_supported);
 }
 
 #[test]
@@ -235,7 +247,11 @@ fn a_key_that_speaks_u2f_alone_is_recognized() {
         ..Information::default()
     };
     let key = ScriptedKey::start(information, always(0x01));
-    assert!(!open(&key.device()).capabilities().fido2);
+    let device = open(&key.device());
+    let capabilities = device.capabilities();
+    assert!(!capabilities.fido2 && !capabilities.pin_supported);
+    assert_eq!(capabilities.versions, ["U2F_V2"]);
+    assert_eq!(capabilities.algorithms, [-7]);
 }
 
 #[test]

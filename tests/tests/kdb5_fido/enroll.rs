@@ -1,11 +1,12 @@
 //! `kdb5_fido enroll`.
 
-use krb5_testrealm::{Finished, Presence, Realm};
+use krb5_fido_https_server::{HttpsServer, Reply};
+use krb5_testrealm::{Finished, Presence, Realm, SoftKey};
 use serde_json::Value;
 
 use crate::support::{
     BOTH_FLAGS, PASSWORD, Snapshot, assert_done, assert_failed, assert_failed_after, assert_unchanged, flags,
-    labels, realm, realm_and_key, set_string, strings,
+    kdb5_fido, labels, realm, realm_and_key, set_string, strings,
 };
 
 const PARTY: &str = "Registering for relying party krbtest.com (the registrable domain of the realm).\n";
@@ -404,4 +405,36 @@ fn suffix_list_that_is_missing_is_not_replaced() {
         "fido_public_suffix_list: /nonexistent is no absolute path of a file that can be read",
     );
     assert_unchanged(&realm, &before);
+}
+
+#[test]
+fn facet_list_that_vouches_comes_first_and_one_that_does_not_is_told() {
+    let (mut realm, key) = realm_and_key();
+    let second = realm.softkey("second", Presence::Auto).unwrap();
+    let server = HttpsServer::start("login.example.net");
+    server.serve("/facets", Reply::facets(&["KRBTEST.COM"]));
+    let mut enroll = |path, key: &SoftKey, label| {
+        realm
+            .set_client_relation("fido_facets_url", &[&server.url(path)])
+            .unwrap();
+        let mut command = kdb5_fido(&realm);
+        command.args(["enroll", "alice", "--device", &key.device(), "--name", label]);
+        command.envs(server.environment());
+        realm.run(command, "").unwrap()
+    };
+    let vouched = enroll("/facets", &key, "one");
+    assert_eq!(vouched.code(), Some(0), "{vouched}");
+    let party = "Registering for relying party login.example.net (the host of the realm's facet list).\n";
+    assert!(vouched.stderr.starts_with(party), "{vouched}");
+
+    let missing = enroll("/none", &second, "two");
+    assert_eq!(missing.code(), Some(0), "{missing}");
+    let warning = "kdb5_fido: warning: the server of the facet list https://login.example.net/none answers with the HTTP \
+                   status 404\n";
+    assert!(
+        missing.stderr.starts_with(&format!("{warning}{PARTY}")),
+        "{missing}"
+    );
+    assert_eq!(stored_record(&realm, "fido:one")["rp"], "login.example.net");
+    assert_eq!(stored_record(&realm, "fido:two")["rp"], "krbtest.com");
 }

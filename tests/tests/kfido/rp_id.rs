@@ -140,6 +140,16 @@ fn a_facet_list_that_has_no_url() {
 }
 
 #[test]
+fn no_default_realm() {
+    let realm = realm();
+    let mut command = kfido(&realm);
+    command.arg("rp-id").env("KRB5_CONFIG", "/dev/null");
+    let message = "kfido: Configuration file does not specify default realm while reading the Kerberos configuration: see \
+                   KRB5_CONFIG\n";
+    assert_eq!(seen(&realm.run(command, "").unwrap()), (Some(1), "", message));
+}
+
+#[test]
 fn impossible_values() {
     let mut realm = realm();
     for (relation, value, message) in [

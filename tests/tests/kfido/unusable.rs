@@ -1,6 +1,9 @@
 //! kfido check: logins that do not work, and what it says of them.
 
-use std::process::Command;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use krb5_fido_tests::{Enrolled, PASSWORD, add_user, enrol, kadmin};
 use krb5_testrealm::{Artifacts, Finished, Presence, Realm};
@@ -155,6 +158,26 @@ fn the_stock_module_is_not_taken_for_ours() {
         checked.trace
     );
     assert_eq!(json(&checked)["module_used"], false);
+
+    let stock = format!("spake:{}", stock_module().display());
+    realm
+        .set_client_relation("plugins/clpreauth:module", &[&stock])
+        .unwrap();
+    let described = json(&check(&realm, &["--json", "bob"], &[PASSWORD]));
+    assert_eq!(described["module"]["state"], "loadable");
+    assert_eq!(described["module_used"], false);
+    let hint = described["hint"].as_str().unwrap();
+    assert!(hint.contains("the one in krb5.conf is another"), "{hint}");
+}
+
+/// krb5's own module.
+fn stock_module() -> PathBuf {
+    let pkg_config = Command::new("pkg-config")
+        .args(["--variable=libdir", "krb5"])
+        .output()
+        .unwrap();
+    let libraries = String::from_utf8(pkg_config.stdout).unwrap();
+    Path::new(libraries.trim()).join("krb5/plugins/preauth/spake.so")
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub(crate) fn line(label: &str, text: &str) -> String {
 }
 
 /// Words, or what stands for none.
-pub(crate) fn words(words: &[impl AsRef<str>], none: &str) -> String {
+pub(crate) fn words<T: AsRef<str>>(words: &[T], none: &str) -> String {
     match words {
         [] => none.to_owned(),
         words => words.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" "),
@@ -48,6 +48,6 @@ mod tests {
     #[test]
     fn words_stand_in_a_row() {
         assert_eq!(words(&["a", "b"], "none"), "a b");
-        assert_eq!(words(&[] as &[&str], "none"), "none");
+        assert_eq!(words::<&str>(&[], "none"), "none");
     }
 }

@@ -1,6 +1,6 @@
 //! What to do about a login that did not do what was hoped for.
 
-use krb5_plugin::Error;
+use krb5_plugin::{Error, spake::Module};
 
 use super::report::Report;
 
@@ -10,15 +10,16 @@ pub(crate) fn password_alone(report: &Report) -> String {
     if let Some(problem) = report.installed.module.problem() {
         return need_module(&problem);
     }
-    if !report.took_part {
-        return "The client module took no part: the KDC did not offer SPAKE, or not in a group of \
-                spake_preauth_groups."
-            .to_owned();
+    match report.module {
+        Some(Module::Ours) => format!(
+            "Either no security key is registered for {principal}, or fido_policy of the realm lets the password do where \
+             no key is attached."
+        ),
+        Some(Module::Other) => need_module("the one in krb5.conf is another, which knows no security keys"),
+        None => "The client module took no part: the KDC did not offer SPAKE, or not in a group of \
+                 spake_preauth_groups."
+            .to_owned(),
     }
-    format!(
-        "Either no security key is registered for {principal}, or fido_policy of the realm lets the password do where no \
-         key is attached."
-    )
 }
 
 /// There is no ticket.

@@ -37,6 +37,7 @@ impl Installed {
     /// Looks at everything. `options` are those of `-X`, of which fido_device wins over krb5.conf.
     pub(crate) fn look(context: Context<'_>, realm: &str, options: &[(String, String)]) -> Self {
         let module = ClientModule::find(context);
+        // Read for each of them: an impossible value is the error of all.
         let in_realm = || ClientRealm::read(context, realm);
         let named: Vec<String> = options
             .iter()

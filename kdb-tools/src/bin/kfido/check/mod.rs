@@ -45,7 +45,7 @@ pub(crate) fn run(
     let report = Report {
         principal: String::from_utf8_lossy(&principal).into_owned(),
         attempt: log_in(context, &login, &screen),
-        took_part: screen.module_took_part(),
+        module: screen.module(),
         installed,
     };
     if let Some(message) = report.error_message() {

@@ -1,6 +1,10 @@
 //! What a login came to.
 
-use krb5_plugin::{Error, Failure, login::Attempt, login::Ticket};
+use krb5_plugin::{
+    Error, Failure,
+    login::{Attempt, Ticket},
+    spake::Module,
+};
 use serde_json::{Value, json};
 
 use super::{hints, installed::Installed};
@@ -11,8 +15,8 @@ pub(crate) struct Report {
     pub(crate) principal: String,
     pub(crate) installed: Installed,
     pub(crate) attempt: Attempt,
-    /// Our module has agreed on a key with the KDC.
-    pub(crate) took_part: bool,
+    /// Whose SPAKE module has agreed on a key with the KDC, if one has.
+    pub(crate) module: Option<Module>,
 }
 
 /// What scripts tell apart.
@@ -109,7 +113,7 @@ impl Report {
         ]);
         members.extend(self.installed.describe());
         members.extend(object([
-            ("module_used", json!(self.took_part)),
+            ("module_used", json!(self.module == Some(Module::Ours))),
             ("ticket", json!(ticket)),
             ("error", json!(error)),
             ("hint", json!(self.hint())),

@@ -10,13 +10,17 @@ use std::{
 
 use krb5_fido_protocol::secret::SecretBytes;
 use krb5_fido_tools::{Console, Terminal};
-use krb5_plugin::{Error, login::Dialog, spake::is_own_line};
+use krb5_plugin::{
+    Error,
+    login::Dialog,
+    spake::{Module, find_author},
+};
 
 /// Talks to the person, and watches the trace for our client module.
 pub(crate) struct Screen {
     /// The file of KRB5_TRACE, which libkrb5 leaves to us.
     trace: Option<File>,
-    took_part: Cell<bool>,
+    module: Cell<Option<Module>>,
 }
 
 impl Screen {
@@ -31,13 +35,13 @@ impl Screen {
         Self {
             // As in libkrb5, a file that cannot be written is no error.
             trace: env::var_os("KRB5_TRACE").and_then(|path| open(path).ok()),
-            took_part: Cell::new(false),
+            module: Cell::new(None),
         }
     }
 
-    /// Our module, and no other of its name, has agreed on a key with the KDC.
-    pub(crate) fn module_took_part(&self) -> bool {
-        self.took_part.get()
+    /// Whose SPAKE module has agreed on a key with the KDC, if one has.
+    pub(crate) fn module(&self) -> Option<Module> {
+        self.module.get()
     }
 }
 
@@ -53,8 +57,8 @@ impl Dialog for Screen {
     }
 
     fn trace(&self, line: &str) {
-        if is_own_line(line) {
-            self.took_part.set(true);
+        if let Some(author) = find_author(line) {
+            self.module.set(Some(author));
         }
         if let Some(mut file) = self.trace.as_ref() {
             let _ = file.write_all(line.as_bytes());
