@@ -51,8 +51,8 @@ pub(crate) fn run(
     if let Some(message) = report.error_message() {
         Console.show(&format!("{PROGRAM}: {message} while getting initial credentials"));
     }
-    report.hint().iter().for_each(|hint| Console.show(hint));
     print(&report.print(as_json)).map_err(Error::Output)?;
+    report.hint().iter().for_each(|hint| Console.show(hint));
     Ok(ExitCode::from(report.verdict().exit_status()))
 }
 
