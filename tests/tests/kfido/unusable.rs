@@ -168,6 +168,9 @@ fn the_stock_module_is_not_taken_for_ours() {
     assert_eq!(described["module_used"], false);
     let hint = described["hint"].as_str().unwrap();
     assert!(hint.contains("the one in krb5.conf is another"), "{hint}");
+    let described = json(&check(&realm, &["--json", "bob"], &["wrong"]));
+    assert_eq!(described["result"], "failed");
+    assert_eq!(described["hint"], hint);
 }
 
 /// krb5's own module.

@@ -4,6 +4,9 @@ use krb5_plugin::{Error, spake::Module};
 
 use super::report::Report;
 
+/// What is wrong with a module that can be loaded, and is not ours.
+const ANOTHER: &str = "the one in krb5.conf is another, which knows no security keys";
+
 /// There is a ticket, and no key counted.
 pub(crate) fn password_alone(report: &Report) -> String {
     let principal = &report.principal;
@@ -15,7 +18,7 @@ pub(crate) fn password_alone(report: &Report) -> String {
             "Either no security key is registered for {principal}, or fido_policy of the realm lets the password do where \
              no key is attached."
         ),
-        Some(Module::Other) => need_module("the one in krb5.conf is another, which knows no security keys"),
+        Some(Module::Other) => need_module(ANOTHER),
         None => "The client module took no part: the KDC did not offer SPAKE, or not in a group of \
                  spake_preauth_groups."
             .to_owned(),
@@ -42,6 +45,9 @@ pub(crate) fn failed(report: &Report, error: Error) -> Option<String> {
 fn of_this_machine(report: &Report) -> Option<String> {
     if let Some(problem) = report.installed.module.problem() {
         return Some(need_module(&problem));
+    }
+    if report.module == Some(Module::Other) {
+        return Some(need_module(ANOTHER));
     }
     let problem = report.installed.helper_problem()?;
     Some(format!(
