@@ -39,6 +39,6 @@ pub use libfido2::{
     Registration, Verification, discover, inherited_socket,
 };
 pub use pin::Pin;
-pub use rules::{RealmRules, UnusedList, rules_without_facets, vouch};
+pub use rules::{RealmRules, UnusedList, fetch_voucher, rules_without_facets};
 pub use suffix_list::{SuffixListError, read_suffix_list};
 pub use watch::{Identity, Watch};

@@ -42,7 +42,7 @@ impl RealmRules {
         let mut rules = rules_without_facets(realm, settings)?;
         let mut unused = Vec::new();
         for url in settings.facet_lists(None) {
-            match fetch(url, realm, fetcher, limit) {
+            match fetch_voucher(url, realm, fetcher, limit) {
                 Ok(list) => rules.add_facets(list),
                 Err(reason) => unused.push(UnusedList {
                     url: url.to_owned(),
@@ -67,7 +67,12 @@ pub fn rules_without_facets(realm: &str, settings: &ClientSettings) -> Result<Rp
     Ok(RpIdRules::new(realm, configured, list.as_deref()))
 }
 
-fn fetch(
+/// Fetches the facet list at `url`, within `limit` and ten seconds. What it vouches for in `realm`.
+///
+/// # Errors
+/// [`FacetsError`]; [`FacetsError::Url`] for what is no place of a list, [`FacetsError::RealmNotListed`] for one without the
+/// realm.
+pub fn fetch_voucher(
     url: &str,
     realm: &str,
     fetcher: &FacetFetcher,
@@ -78,11 +83,7 @@ fn fetch(
     vouch(&url, &list, realm)
 }
 
-/// What the list that was fetched from `url` vouches for in `realm`.
-///
-/// # Errors
-/// [`FacetsError::RealmNotListed`].
-pub fn vouch(url: &FacetsUrl, list: &FacetList, realm: &str) -> Result<VouchingList, FacetsError> {
+fn vouch(url: &FacetsUrl, list: &FacetList, realm: &str) -> Result<VouchingList, FacetsError> {
     match list.holds_realm(realm) {
         true => Ok(VouchingList {
             url: url.as_str().to_owned(),

@@ -18,7 +18,7 @@ use std::{
 
 use krb5_fido_keys::{Canceller, FacetsError};
 use krb5_fido_protocol::{
-    fido::facets::FacetList,
+    fido::rp_id::VouchingList,
     helper::{Failure, Message, decode, decode_length, encode},
     secret::SecretBytes,
 };
@@ -73,7 +73,7 @@ pub(crate) enum Event {
     /// By the thread of the key of this number.
     Key(usize, Report),
     /// By the thread that fetches a facet list.
-    Fetched(Result<FacetList, FacetsError>),
+    Fetched(Result<VouchingList, FacetsError>),
     /// The end has come.
     Ended(End),
 }

@@ -1,10 +1,10 @@
 //! For whom this client signs: the KDC's list of relying parties is a hint, the rpId rules decide.
 
-use krb5_fido_keys::{SuffixListError, read_suffix_list};
+use krb5_fido_keys::{FacetsError, SuffixListError, rules_without_facets};
 use krb5_fido_protocol::{
     fido::{
         client_data::{FidoClientData, Purpose},
-        client_settings::FACETS_URL,
+        client_settings::{FACETS_URL, PUBLIC_SUFFIX_LIST},
         factor::{CredentialRef, RelyingParty},
         rp_id::RpIdRules,
     },
@@ -13,7 +13,7 @@ use krb5_fido_protocol::{
 
 use crate::{
     deadline::Deadline,
-    facets::{Unused, fetch},
+    facets::fetch,
     link::{Link, Stop},
 };
 
@@ -57,7 +57,7 @@ pub(crate) fn accept_parties<'a>(
     link: &Link,
     deadline: Deadline,
 ) -> Result<Vec<Party<'a>>, Stop> {
-    let mut rules = rules(request)?;
+    let mut rules = rules_without_facets(&request.realm, &request.settings).map_err(invalid_list)?;
     let unused = ask_facet_lists(&mut rules, request, link, deadline)?;
     let mut accepted = Vec::new();
     for party in &request.parties {
@@ -94,14 +94,14 @@ fn ask_facet_lists(
                 rules.add_facets(list);
                 continue;
             }
-            Err(Unused::Malformed(_)) if request.settings.facets_url.as_deref() == Some(url) => {
+            Err(FacetsError::Url { .. }) if request.settings.facets_url.as_deref() == Some(url) => {
                 return Err(Failure::InvalidConfiguration {
                     relation: FACETS_URL.to_owned(),
                     value: url.to_owned(),
                 }
                 .into());
             }
-            Err(Unused::Malformed(reason) | Unused::Fruitless(reason)) => reason,
+            Err(error) => error.to_string(),
         };
         link.send(&Message::FacetsUnused(reason.clone()))?;
         first_unused = first_unused.or(Some(reason));
@@ -109,21 +109,9 @@ fn ask_facet_lists(
     Ok(first_unused)
 }
 
-fn rules(request: &Assert) -> Result<RpIdRules, Failure> {
-    let list = match (&request.settings.rp_id, &request.settings.public_suffix_list) {
-        (Some(_), _) => None,
-        (None, path) => read_suffix_list(&request.realm, path.as_deref()).map_err(invalid_list)?,
-    };
-    Ok(RpIdRules::new(
-        &request.realm,
-        request.settings.rp_id.as_deref(),
-        list.as_deref(),
-    ))
-}
-
 fn invalid_list(error: SuffixListError) -> Failure {
     Failure::InvalidConfiguration {
-        relation: "fido_public_suffix_list".to_owned(),
+        relation: PUBLIC_SUFFIX_LIST.to_owned(),
         value: error.path,
     }
 }
