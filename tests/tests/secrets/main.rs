@@ -15,12 +15,14 @@ mod scalar;
 
 use std::{
     fs,
+    path::Path,
+    process::Command,
     sync::{Arc, Mutex},
 };
 
 use krb5_fido_protocol::spake::Group;
 use krb5_fido_tests::{
-    AsClient, CookieKey, Enrolled, Freed, PASSWORD, ScriptedKdc, Secret, add_user, set_pin,
+    AsClient, CookieKey, Enrolled, Freed, PASSWORD, ScriptedKdc, Secret, add_user, compile, set_pin,
 };
 use krb5_testrealm::{Artifacts, Finished, Modules, Realm};
 
@@ -28,6 +30,7 @@ use crate::exchange::Exchange;
 
 const CLIENT: &str = "kinit";
 const KDC: &str = "krb5kdc";
+const RESPONDER: &str = "responder";
 const HELPER: &str = "krb5-fido-inspected-helper";
 
 const PROGRAMS: [&str; 3] = [CLIENT, KDC, HELPER];
@@ -84,9 +87,17 @@ impl Scene {
 
     /// Logs in with password and PIN, and takes the messages.
     fn login(&self, name: &str, password: &str, pin: &str) -> (Finished, Exchange) {
-        let mut kinit = self.realm().command("kinit");
-        kinit.arg(name);
-        let finished = self.realm().run(kinit, &format!("{password}\n{pin}\n")).unwrap();
+        let kinit = self.realm().command("kinit");
+        self.login_by(kinit, name, password, pin)
+    }
+
+    /// The same by another program, which reads them as kinit does.
+    fn login_by(&self, mut program: Command, name: &str, password: &str, pin: &str) -> (Finished, Exchange) {
+        program.arg(name);
+        let finished = self
+            .realm()
+            .run(program, &format!("{password}\n{pin}\n"))
+            .unwrap();
         drop(self.kdc.take_requests());
         let messages = std::mem::take(&mut *self.messages.lock().unwrap());
         let client = AsClient::new(self.realm(), name);
@@ -149,6 +160,23 @@ fn login_with_password_key_and_pin() {
             "the client's scalar in {group:?}"
         );
         assert!(scalar::is_noticed(&exchange), "{group:?}");
+    }
+}
+
+/// The PIN comes in a JSON text, before it is asked for.
+#[test]
+fn login_with_a_pin_of_the_responder() {
+    let scene = Scene::set("");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/responder.c");
+    let program = compile(&source, scene.realm().dir().to_str().unwrap());
+    Freed::record(scene.realm(), RESPONDER);
+    let command = scene.realm().command(program);
+    let (login, exchange) = scene.login_by(command, "alice", PASSWORD, PIN);
+    assert!(login.success(), "{login}{}", login.trace);
+    let secrets = secrets(&exchange);
+    for (program, marker) in [(RESPONDER, exchange.kdc_public()), (HELPER, &exchange.nonce())] {
+        let found = scene.find(program, &secrets, marker);
+        assert!(found.is_empty(), "{program}: {found:?}");
     }
 }
 
