@@ -13,6 +13,9 @@ use crate::texts;
 
 const TIMEOUT_DEFAULT: &str = "60s";
 
+/// How every relation and option of ours begins.
+const OURS: &str = "fido_";
+
 const TIMEOUT: &str = "fido_timeout";
 
 /// The values of fido_device that name no device.
@@ -26,13 +29,16 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Takes an option that is ours and leaves any other alone.
+    /// Takes an option that is ours and leaves those of others alone.
     pub(crate) fn take(&mut self, attribute: &str, value: &str) -> Result<(), Failure> {
         match attribute {
             DEVICE => self.device = Some(value.to_owned()),
             TIMEOUT => {
                 parse_timeout(value).map_err(|text| Failure::new(Error::INVALID, text))?;
                 self.timeout = Some(value.to_owned());
+            }
+            _ if attribute.starts_with(OURS) => {
+                return Err(Failure::new(Error::INVALID, texts::unknown_option(attribute)));
             }
             _ => {}
         }

@@ -138,18 +138,18 @@ fn ask_pin(
     }
     let pin = prompter
         .ask_hidden(&texts::pin_prompt(&wanted.product, wanted.retries))
-        .map_err(|_| texts::PIN_NOT_ENTERED.to_owned())?;
-    match pin.expose().len() {
-        0 => Err(texts::PIN_NOT_ENTERED.to_owned()),
-        1..=PIN_MAX => Ok(pin),
-        _ => Err(texts::PIN_TOO_LONG.to_owned()),
+        .map_err(|_| texts::pin_not_entered(&wanted.product, realm))?;
+    match str::from_utf8(pin.expose()).map(str::len) {
+        Ok(0) => Err(texts::pin_not_entered(&wanted.product, realm)),
+        Ok(1..=PIN_MAX) => Ok(pin),
+        Ok(_) | Err(_) => Err(texts::pin_impossible(&wanted.product)),
     }
 }
 
 /// Without a prompter there is no PIN but that of a responder, which may have been wrong.
 fn refuse_pin(wanted: &PinWanted, principal: &str, realm: &str) -> Text {
     if wanted.reason != PinReason::WrongPin {
-        return texts::PIN_BUT_NO_PROMPTER.to_owned();
+        return texts::pin_but_no_prompter(&wanted.product);
     }
     let wrong = Failure::PinInvalid {
         product: wanted.product.clone(),

@@ -8,6 +8,8 @@ use krb5_fido_protocol::{
 /// From here on the attempts that are left are worth a warning.
 const FEW_RETRIES: u8 = 3;
 
+const GIVE_UP: &str = "Press Enter alone to give up.";
+
 /// The banner while keys wait for a touch.
 pub(crate) fn touch_now(realm: &str, products: &[String]) -> String {
     match products {
@@ -23,8 +25,7 @@ pub(crate) fn touch_now(realm: &str, products: &[String]) -> String {
 pub(crate) fn waiting(cause: &Failure, principal: &str, realm: &str) -> String {
     let text = failure(cause, principal, realm);
     match cause {
-        Failure::NoKey => format!("{text} to log in to {realm}."),
-        Failure::WrongKey { .. } => format!("{text}: plug in the right one to log in to {realm}."),
+        Failure::NoKey | Failure::WrongKey { .. } => format!("{text} to log in to {realm}."),
         _ => format!("{text}. Waiting for a key registered for {principal} to log in to {realm}."),
     }
 }
@@ -32,9 +33,15 @@ pub(crate) fn waiting(cause: &Failure, principal: &str, realm: &str) -> String {
 /// The prompt for a key's PIN.
 pub(crate) fn pin_prompt(product: &str, retries: Option<u8>) -> String {
     match retries {
-        Some(1) => format!("PIN for {product} (1 attempt left)"),
-        Some(retries) => format!("PIN for {product} ({retries} attempts left)"),
+        Some(retries) => format!("PIN for {product} ({})", attempts_left(retries)),
         None => format!("PIN for {product}"),
+    }
+}
+
+fn attempts_left(retries: u8) -> String {
+    match retries {
+        1 => "1 attempt left".to_owned(),
+        several => format!("{several} attempts left"),
     }
 }
 
@@ -51,22 +58,33 @@ pub(crate) fn before_pin(wanted: &PinWanted, principal: &str) -> Vec<String> {
     };
     let warning = match wanted.retries {
         Some(1) => Some(format!(
-            "Warning: one more wrong PIN locks {product}, and only a reset, which erases it, unlocks it."
+            "Warning: one more wrong PIN locks {product}, and only a reset, which erases it, unlocks it. {GIVE_UP}"
         )),
         Some(retries @ ..=FEW_RETRIES) => Some(format!(
-            "Warning: {retries} more wrong PINs lock {product}, and only a reset, which erases it, unlocks it."
+            "Warning: {retries} more wrong PINs lock {product}, and only a reset, which erases it, unlocks it. {GIVE_UP}"
         )),
         _ => None,
     };
     reason.into_iter().chain(warning).collect()
 }
 
-pub(crate) const PIN_BUT_NO_PROMPTER: &str =
-    "The security key wants its PIN, and this program cannot ask for it: use kinit";
-pub(crate) const PIN_NOT_ENTERED: &str = "No PIN was entered: the login was given up";
-pub(crate) const PIN_TOO_LONG: &str = "The PIN of a security key has at most 63 bytes";
+/// A key wants its PIN where there is nobody to ask.
+pub(crate) fn pin_but_no_prompter(product: &str) -> String {
+    format!("{product} wants its PIN, and this program cannot ask for it: use kinit")
+}
+
+/// The user gave up at the prompt, or it could not be read from.
+pub(crate) fn pin_not_entered(product: &str, realm: &str) -> String {
+    format!("No PIN was entered for {product}: the login to {realm} was given up")
+}
+
+/// No key has such a PIN: it is too long, or no text.
+pub(crate) fn pin_impossible(product: &str) -> String {
+    format!("What was entered can be no PIN of {product}: log in again")
+}
+
 pub(crate) const UNINTELLIGIBLE: &str =
-    "The KDC asked for a security key in a way that this client does not understand";
+    "The KDC asked for a security key in a way that this client does not understand: ask your administrator";
 pub(crate) const MALFORMED_ANSWER: &str =
     "This program answered the question \"fido\" with something else than krb5_fido.h describes";
 pub(crate) const NOT_REPEATED: &str = "The KDC refused the login a moment ago: it is not repeated, so that the key need not be touched once more";
@@ -76,19 +94,27 @@ pub(crate) fn invalid_value(relation: &str, value: &str) -> String {
     format!("{relation} has the impossible value \"{value}\": see krb5.conf, or the -X options of kinit")
 }
 
+/// An option of `kinit -X` that would be ours if there were one.
+pub(crate) fn unknown_option(option: &str) -> String {
+    format!("There is no option {option}: there are fido_device and fido_timeout")
+}
+
 /// krb5-fido-helper could not be started.
 pub(crate) fn helper_not_started(path: &str, reason: &str) -> String {
+    let reason = without_number(reason);
     format!("Could not start {path}, which talks to security keys: {reason}; see fido_helper in krb5.conf")
 }
 
 /// krb5-fido-helper ended, or sent what it should not.
 pub(crate) fn helper_failed(path: &str) -> String {
-    format!("{path}, which talks to security keys, ended unexpectedly")
+    format!("{path}, which talks to security keys, ended unexpectedly: log in again")
 }
 
 /// krb5-fido-helper did not answer in time.
 pub(crate) fn helper_silent(path: &str) -> String {
-    format!("{path}, which talks to security keys, did not answer")
+    format!(
+        "{path}, which talks to security keys, did not answer: unplug the key, plug it in again, and log in again"
+    )
 }
 
 /// The KDC's notice.
@@ -112,7 +138,7 @@ pub(crate) fn failure(failure: &Failure, principal: &str, realm: &str) -> String
     match failure {
         Failure::NoKey => format!("No security key attached: plug in the one registered for {principal}"),
         Failure::WrongKey { product } => {
-            format!("{product} is not a security key registered for {principal}")
+            format!("{product} is not a security key registered for {principal}: plug in the right one")
         }
         Failure::Declined { product } => format!("The login to {realm} was declined on {product}"),
         Failure::TimedOut => format!("The security key was not touched in time to log in to {realm}"),
@@ -123,7 +149,7 @@ pub(crate) fn failure(failure: &Failure, principal: &str, realm: &str) -> String
         Failure::PinInvalid {
             product,
             retries: Some(retries),
-        } => format!("Wrong PIN for {product}: {retries} attempts left"),
+        } => format!("Wrong PIN for {product}: {}", attempts_left(*retries)),
         Failure::PinInvalid {
             product,
             retries: None,
@@ -134,23 +160,43 @@ pub(crate) fn failure(failure: &Failure, principal: &str, realm: &str) -> String
             )
         }
         Failure::PinAuthBlocked { product } => {
-            format!("{product} takes no PIN until it was unplugged: plug it in again")
+            format!(
+                "{product} takes no PIN until it is plugged in anew: unplug it, plug it in, and log in again"
+            )
         }
         Failure::NoAcceptedRelyingParty => format!(
-            "The KDC of {realm} asked for signatures for other names than this client accepts: see fido_rp_id"
+            "The KDC of {realm} asked for signatures for other names than this client accepts: see fido_rp_id in krb5.conf, \
+             or ask your administrator"
         ),
         Failure::FacetsUnused { reason } => format!(
-            "The KDC of {realm} asked for signatures for other names than this client accepts, and {reason}"
+            "The KDC of {realm} asked for signatures for other names than this client accepts, and {}",
+            without_number(reason)
         ),
         Failure::DeviceUnavailable { device, reason } => {
-            format!("Could not open the security key {device}: {reason}")
+            format!(
+                "Could not open the security key {device}: {}",
+                without_number(reason)
+            )
         }
         Failure::InvalidConfiguration { relation, value } => invalid_value(relation, value),
         Failure::U2fOnly { product } => {
             format!("{realm} wants a PIN or fingerprint, and {product} has neither: it speaks only U2F")
         }
+        Failure::Device {
+            product,
+            code: 0,
+            text,
+        } => format!("{product} failed: {text}"),
         Failure::Device { product, code, text } => format!("{product} failed: {text} ({code})"),
-        _ => "krb5-fido-helper failed for a reason that it does not tell".to_owned(),
+        _ => "krb5-fido-helper failed for a reason that it does not tell: log in again".to_owned(),
+    }
+}
+
+/// What the operating system says, without the number that Rust puts behind it.
+fn without_number(reason: &str) -> &str {
+    match reason.rsplit_once(" (os error ") {
+        Some((words, rest)) if rest.ends_with(')') => words,
+        _ => reason,
     }
 }
 
@@ -174,11 +220,13 @@ mod tests {
         }
         for retries in [3, 2] {
             let expected = format!(
-                "Warning: {retries} more wrong PINs lock Key, and only a reset, which erases it, unlocks it."
+                "Warning: {retries} more wrong PINs lock Key, and only a reset, which erases it, unlocks it. \
+                 Press Enter alone to give up."
             );
             assert_eq!(banners(Some(retries)), [expected]);
         }
-        let last = "Warning: one more wrong PIN locks Key, and only a reset, which erases it, unlocks it.";
+        let last = "Warning: one more wrong PIN locks Key, and only a reset, which erases it, unlocks it. \
+                    Press Enter alone to give up.";
         assert_eq!(banners(Some(1)), [last]);
         assert_eq!(pin_prompt("Key", Some(1)), "PIN for Key (1 attempt left)");
         assert_eq!(pin_prompt("Key", None), "PIN for Key");
@@ -228,13 +276,27 @@ mod tests {
             (
                 Failure::DeviceUnavailable {
                     device: "/dev/hidraw0".to_owned(),
-                    reason: "Permission denied".to_owned(),
+                    reason: "Permission denied (os error 13)".to_owned(),
                 },
                 "Could not open the security key /dev/hidraw0: Permission denied. \
                  Waiting for a key registered for alice@R to log in to R.",
             ),
         ] {
             assert_eq!(waiting(&cause, "alice@R", "R"), text);
+        }
+    }
+
+    #[test]
+    fn numbers_of_the_operating_system_are_left_out_alone() {
+        for (reason, text) in [
+            (
+                "No such file or directory (os error 2)",
+                "No such file or directory",
+            ),
+            ("busy, or not a security key", "busy, or not a security key"),
+            ("a (os error 2) b", "a (os error 2) b"),
+        ] {
+            assert_eq!(without_number(reason), text);
         }
     }
 

@@ -1,9 +1,10 @@
 //! A realm with a principal whose key is enrolled, and what is done in it.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use krb5_fido_keys::{Device, DeviceSpec, Pin, discover};
 use krb5_testrealm::{Finished, Presence, Realm, RealmBuilder, SoftKey};
+use serde_json::Value;
 
 /// The password of every principal.
 pub const PASSWORD: &str = "correct horse";
@@ -76,6 +77,37 @@ pub fn attribute(realm: &Realm, principal: &str, name: &str) -> Option<String> {
         .lines()
         .filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     values.next().map(str::to_owned)
+}
+
+/// Sets a member of alice's record.
+pub fn set_member(realm: &Realm, name: &str, value: Value) {
+    let record = attribute(realm, "alice", "fido:blue").unwrap();
+    let mut record: Value = serde_json::from_str(&record).unwrap();
+    record.as_object_mut().unwrap().insert(name.to_owned(), value);
+    // kadmin.local takes words in double quotes, in which a double quote is written twice.
+    kadmin(realm, &["setstr", "alice", "fido:blue", &record.to_string()]);
+}
+
+/// Has the KDC believe that alice's key has signed this many times.
+pub fn set_counter(realm: &Realm, counter: u32) {
+    set_member(realm, "counter", counter.into());
+}
+
+/// Writes alice's key into a key table, and gives its path.
+pub fn write_keytab(realm: &Realm) -> String {
+    let keytab = realm.dir().join("alice.keytab").to_str().unwrap().to_owned();
+    kadmin(realm, &["ktadd", "-norandkey", "-k", &keytab, "alice"]);
+    keytab
+}
+
+/// Has clients start a shell script in the helper's place, and gives its path.
+pub fn script_helper(realm: &mut Realm, text: &str) -> String {
+    let script = realm.dir().join("helper");
+    fs::write(&script, format!("#!/bin/bash\n{text}\n")).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+    let script = script.to_str().unwrap().to_owned();
+    realm.set_client_relation("fido_helper", &[&script]).unwrap();
+    script
 }
 
 /// Adds a service whose tickets need an authentication indicator.

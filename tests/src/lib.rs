@@ -20,6 +20,7 @@ mod freed;
 mod holding_key;
 pub mod kerberos;
 mod keytab;
+mod lasting_program;
 mod link;
 mod marked_helper;
 pub mod mutants;
@@ -37,13 +38,14 @@ pub use cookie::{CookieKey, SecureCookie};
 pub use dialog::{Dialog, talk};
 pub use enrolled::{
     Enrolled, PASSWORD, add_alias, add_service, add_user, armor, ask_for, attribute, enrol, kadmin, memory,
-    set_pin,
+    script_helper, set_counter, set_member, set_pin, write_keytab,
 };
 pub use footprint::Footprint;
 pub use freed::{Freed, Secret};
 pub use holding_key::HoldingKey;
+pub use lasting_program::LastingProgram;
 pub use marked_helper::MarkedHelper;
-pub use observed::{LogLine, as_lines, assert_refused, assert_ticket, await_output, sent_types};
+pub use observed::{LogLine, PATIENCE, as_lines, assert_refused, assert_ticket, await_output, sent_types};
 pub use scripted_kdc::{ScriptedKdc, encode_error, encode_referral};
 pub use statement::{PaperKey, Statement, USER_PRESENT, authenticator_data, sign};
 pub use trace::{comparable_lines, hides_result, module_lines};

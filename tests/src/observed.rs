@@ -8,7 +8,7 @@ use std::{
 use krb5_testrealm::{Finished, Realm};
 
 /// More than any step takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The login succeeded, and the ticket has exactly these flags, as klist prints them.
 pub fn assert_ticket(realm: &Realm, login: &Finished, flags: &str) {

@@ -7,14 +7,9 @@
     reason = "helpers of tests: a failure in one is the test's"
 )]
 
-use std::{
-    fs,
-    os::unix::{fs::PermissionsExt, net::UnixListener},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{os::unix::net::UnixListener, path::PathBuf, time::Duration};
 
-use krb5_fido_tests::{Enrolled, PASSWORD, add_user};
+use krb5_fido_tests::{Enrolled, PASSWORD, add_user, script_helper};
 use krb5_testrealm::{Artifacts, Error, Finished, Modules, Realm, RealmBuilder};
 
 const INTERNAL: &str = "internal error in the krb5-fido module";
@@ -196,25 +191,8 @@ fn with_helper(helper: &str) -> Enrolled {
 /// A realm whose clients start a script in the helper's place.
 fn with_script(text: &str) -> (Enrolled, String) {
     let mut enrolled = Enrolled::start(Realm::builder());
-    let script = enrolled.realm.dir().join("helper");
-    fs::write(&script, format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
-    let script = script.display().to_string();
-    enrolled
-        .realm
-        .set_client_relation("fido_helper", &[&script])
-        .unwrap();
+    let script = script_helper(&mut enrolled.realm, text);
     (enrolled, script)
-}
-
-#[test]
-fn a_helper_that_is_missing() {
-    let Enrolled { realm, key: _key } = with_helper("/nonexistent/krb5-fido-helper");
-    assert_fails(
-        &login(&realm),
-        "Could not start /nonexistent/krb5-fido-helper, which talks to security keys: No such file or directory \
-         (os error 2); see fido_helper in krb5.conf",
-    );
 }
 
 #[test]
@@ -222,26 +200,8 @@ fn a_helper_that_is_not_executable() {
     let Enrolled { realm, key: _key } = with_helper("/etc/passwd");
     assert_fails(
         &login(&realm),
-        "Could not start /etc/passwd, which talks to security keys: Permission denied (os error 13); see fido_helper \
+        "Could not start /etc/passwd, which talks to security keys: Permission denied; see fido_helper \
          in krb5.conf",
-    );
-}
-
-#[test]
-fn a_helper_whose_path_is_not_absolute() {
-    let Enrolled { realm, key: _key } = with_helper("krb5-fido-helper");
-    assert_fails(
-        &login(&realm),
-        "fido_helper has the impossible value \"krb5-fido-helper\": see krb5.conf, or the -X options of kinit",
-    );
-}
-
-#[test]
-fn a_helper_that_ends_at_once() {
-    let (Enrolled { realm, key: _key }, path) = with_script("exit 0");
-    assert_fails(
-        &login(&realm),
-        &format!("{path}, which talks to security keys, ended unexpectedly"),
     );
 }
 
@@ -251,7 +211,7 @@ fn a_helper_that_talks_nonsense() {
         with_script("printf 'nonsense and more nonsense' >&3; sleep 30");
     assert_fails(
         &login(&realm),
-        &format!("{path}, which talks to security keys, ended unexpectedly"),
+        &format!("{path}, which talks to security keys, ended unexpectedly: log in again"),
     );
 }
 
@@ -260,7 +220,7 @@ fn a_helper_that_claims_an_endless_frame() {
     let (Enrolled { realm, key: _key }, path) = with_script("printf '\\377\\377\\377\\377' >&3; sleep 30");
     assert_fails(
         &login(&realm),
-        &format!("{path}, which talks to security keys, ended unexpectedly"),
+        &format!("{path}, which talks to security keys, ended unexpectedly: log in again"),
     );
 }
 
@@ -272,7 +232,9 @@ fn a_helper_that_never_answers() {
         .unwrap();
     assert_fails(
         &login,
-        &format!("{path}, which talks to security keys, did not answer"),
+        &format!(
+            "{path}, which talks to security keys, did not answer: unplug the key, plug it in again, and log in again"
+        ),
     );
     assert!(login.elapsed < Duration::from_secs(30), "{login}");
 }
@@ -289,6 +251,6 @@ fn a_helper_that_is_killed_while_the_key_waits() {
     realm.set_client_relation("fido_device", &[&device]).unwrap();
     assert_fails(
         &login(&realm),
-        &format!("{path}, which talks to security keys, ended unexpectedly"),
+        &format!("{path}, which talks to security keys, ended unexpectedly: log in again"),
     );
 }

@@ -350,16 +350,6 @@ fn a_credential_that_two_records_hold_is_as_good_as_the_worse_one() {
 }
 
 #[test]
-fn a_login_may_be_given_up_after_a_wrong_pin() {
-    let Enrolled { realm, key } = realm(under("enrolled"));
-    set_pin(&key, "123456");
-    let mut kinit = realm.command("kinit");
-    kinit.arg("alice");
-    let wrong = realm.run(kinit, &format!("{PASSWORD}\n654321\n")).unwrap();
-    assert_fails(&wrong, "No PIN was entered: the login was given up");
-}
-
-#[test]
 fn a_user_of_kadmind_changes_no_setting_of_his_own() {
     let mut realm = Realm::builder().start().unwrap();
     add_user(&realm, "alice");

@@ -1,71 +1,14 @@
 //! A refusal by the KDC costs no second touch, and is in nobody's way afterwards.
 
-use std::{
-    ffi::OsStr,
-    path::{Path, PathBuf},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use super::{PROMPT, TOUCH, alice, enrolled};
 use krb5_fido_tests::*;
-use krb5_plugin::{InitialCredentials, OwnedContext, OwnedPrincipal, Profile};
-use krb5_testrealm::Realm;
-use serde_json::{Value, json};
 
 const NOT_REPEATED: &str = "The KDC refused the login a moment ago: it is not repeated, so that the key need not be touched once more";
 
 /// After how long a login is no repetition of the one before.
 const AT_ONCE: Duration = Duration::from_millis(1100);
-
-/// Has the KDC believe that alice's key has signed this many times.
-fn set_counter(realm: &Realm, counter: u32) {
-    let record = attribute(realm, "alice", "fido:blue").unwrap();
-    let mut record: Value = serde_json::from_str(&record).unwrap();
-    record
-        .as_object_mut()
-        .unwrap()
-        .insert("counter".to_owned(), json!(counter));
-    // kadmin.local takes words in double quotes, in which a double quote is written twice.
-    kadmin(realm, &["setstr", "alice", "fido:blue", &record.to_string()]);
-}
-
-/// Logins of alice in one context, with her key out of a key table, as a program makes them that runs for long.
-struct Program {
-    context: OwnedContext,
-    keytab: String,
-}
-
-impl Program {
-    fn start(realm: &Realm) -> Self {
-        let keytab = realm.dir().join("alice.keytab");
-        kadmin(
-            realm,
-            &["ktadd", "-norandkey", "-k", keytab.to_str().unwrap(), "alice"],
-        );
-        let profile = Profile::read(&configuration(realm)).unwrap();
-        Self {
-            context: OwnedContext::with_profile(&profile).unwrap(),
-            keytab: format!("FILE:{}", keytab.display()),
-        }
-    }
-
-    /// What the login ends with, and the text if that is an error.
-    fn log_in(&self) -> Result<(), String> {
-        let client = OwnedPrincipal::parse(self.context.get(), "alice").unwrap();
-        let exchange = InitialCredentials::new(&self.context, &client, &self.keytab).unwrap();
-        exchange.get().map_err(|failure| failure.message.unwrap())
-    }
-}
-
-/// krb5.conf of the realm's clients.
-fn configuration(realm: &Realm) -> PathBuf {
-    let variables = realm.env();
-    let mut named = variables.iter().filter(|(name, _)| *name == "KRB5_CONFIG");
-    let (_, paths) = named.next().unwrap();
-    let first: &OsStr = paths;
-    Path::new(first).to_owned()
-}
 
 #[test]
 fn refusal_is_not_repeated_at_the_primary() {
@@ -124,7 +67,7 @@ fn wrong_password_is_tried_at_the_primary_since_it_costs_no_touch() {
 #[test]
 fn one_ticket_after_another_in_one_context() {
     let Enrolled { realm, key: _key } = enrolled();
-    let program = Program::start(&realm);
+    let program = LastingProgram::start(&realm);
     for _ in 0..4 {
         assert_eq!(program.log_in(), Ok(()));
     }
@@ -133,7 +76,7 @@ fn one_ticket_after_another_in_one_context() {
 #[test]
 fn program_that_tries_again_at_once_is_told_so_and_may_try_later() {
     let Enrolled { realm, key: _key } = enrolled();
-    let program = Program::start(&realm);
+    let program = LastingProgram::start(&realm);
     set_counter(&realm, u32::MAX);
     let refused = Err("Preauthentication failed".to_owned());
     assert_eq!(program.log_in(), refused);

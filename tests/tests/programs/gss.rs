@@ -48,7 +48,7 @@ fn wrong_password() {
 fn key_that_wants_its_pin() {
     let Enrolled { realm, key } = enrolled();
     set_pin(&key, PIN);
-    let message = "The security key wants its PIN, and this program cannot ask for it: use kinit";
+    let message = "software key wants its PIN, and this program cannot ask for it: use kinit";
     assert_refused(&acquire(&realm, PASSWORD), message);
 }
 

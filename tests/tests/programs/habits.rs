@@ -59,7 +59,7 @@ fn assert_unnoticed(habit: &str, signal: &[&str]) {
     assert_eq!(log_in(&realm, habit, &logins), expected);
 
     realm.set_client_relation("fido_helper", &["/bin/true"]).unwrap();
-    let ended = "alice: /bin/true, which talks to security keys, ended unexpectedly";
+    let ended = "alice: /bin/true, which talks to security keys, ended unexpectedly: log in again";
     let mut expected = vec![ended; 5];
     expected.extend(signal);
     expected.sort_unstable();

@@ -35,7 +35,7 @@ fn enrolled() -> Enrolled {
 
 /// The message of a key that is configured and not there.
 fn not_there(device: &str) -> String {
-    format!("Could not open the security key {device}: No such file or directory (os error 2)")
+    format!("Could not open the security key {device}: No such file or directory")
 }
 
 /// The banner of a program that waits for alice's key, which is configured and not there.

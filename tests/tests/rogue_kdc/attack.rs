@@ -12,8 +12,8 @@ use krb5_testrealm::SoftKey;
 
 const REALM: &str = "KRBTEST.COM";
 const SENT: [&str; 2] = ["nothing", "response"];
-const FOREIGN: &str =
-    "The KDC of KRBTEST.COM asked for signatures for other names than this client accepts: see fido_rp_id";
+const FOREIGN: &str = "The KDC of KRBTEST.COM asked for signatures for other names than this client accepts: see fido_rp_id \
+     in krb5.conf, or ask your administrator";
 const HOST: &str = "attacker.test";
 
 /// alice's client comes to the attacker, who reaches the real KDC.

@@ -5,7 +5,7 @@ use krb5_fido_protocol::fido::factor::{FidoAssertion, FidoFactor, FidoHello, Fid
 use krb5_fido_tests::Enrolled;
 
 pub(crate) const UNINTELLIGIBLE: &str =
-    "The KDC asked for a security key in a way that this client does not understand";
+    "The KDC asked for a security key in a way that this client does not understand: ask your administrator";
 
 const SENT: [&str; 2] = ["nothing", "response"];
 

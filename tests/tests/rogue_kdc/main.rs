@@ -38,8 +38,8 @@ const PA_ETYPE_INFO2: i32 = 19;
 const KRB_ERR_GENERIC: i64 = 60;
 
 /// What kinit says where the client tries to ask for a key.
-const KEY_IS_ASKED_FOR: &str = "Could not start /nonexistent/helper, which talks to security keys: No such file or directory \
-    (os error 2); see fido_helper in krb5.conf";
+const KEY_IS_ASKED_FOR: &str = "Could not start /nonexistent/helper, which talks to security keys: No such file or directory; \
+    see fido_helper in krb5.conf";
 
 /// What the KDC does with one request: METHOD-DATA, but for what a client needs to make its key.
 type Step = Box<dyn FnOnce(&mut Rogue, &AsRequest) -> Vec<PaData> + Send>;
