@@ -268,11 +268,12 @@ fn demo_names_the_step_that_is_not_as_told() {
     );
 }
 
-#[test]
-fn shell_is_the_one_of_the_user_inside_a_realm() {
+/// Types a script into a shell in a realm.
+fn type_into_shell(arguments: &[&str], script: &str) -> Output {
     let mut command = program();
     command
-        .args(["shell", "--stock"])
+        .arg("shell")
+        .args(arguments)
         .env("SHELL", "/bin/sh")
         .stdin(Stdio::piped());
     let mut shell = command
@@ -280,9 +281,15 @@ fn shell_is_the_one_of_the_user_inside_a_realm() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let script = b"kadmin.local -q 'getprinc krbtgt/KRBTEST.COM'; exit 7\n";
-    std::io::Write::write_all(shell.stdin.as_mut().unwrap(), script).unwrap();
-    let output = shell.wait_with_output().unwrap();
+    // A realm that does not start reads nothing.
+    let _ = std::io::Write::write_all(shell.stdin.as_mut().unwrap(), script.as_bytes());
+    shell.wait_with_output().unwrap()
+}
+
+#[test]
+fn shell_is_the_one_of_the_user_inside_a_realm() {
+    let script = "kadmin.local -q 'getprinc krbtgt/KRBTEST.COM'; exit 7\n";
+    let output = type_into_shell(&["--stock"], script);
     assert_eq!(output.status.code(), Some(7));
     assert!(
         stdout(&output).contains("Principal: krbtgt/KRBTEST.COM@KRBTEST.COM"),
@@ -290,9 +297,42 @@ fn shell_is_the_one_of_the_user_inside_a_realm() {
         stdout(&output)
     );
     assert!(
-        stderr(&output).contains("A realm KRBTEST.COM of your own."),
+        stderr(&output).contains("A realm KRBTEST.COM of your own. For a start:"),
         "{}",
         stderr(&output)
+    );
+}
+
+/// The steps are those that the shell is told.
+#[test]
+fn shell_has_a_key_to_log_in_with() {
+    let script = r#"
+        device=$(sed -n 's/.*fido_device = \(unix:.*\)/\1/p' "$KRB5_CONFIG")
+        kadmin.local addprinc -pw secret +requires_preauth alice
+        kdb5_fido enroll alice --device "$device" >&2
+        echo secret | kinit alice && exit 7
+    "#;
+    let output = type_into_shell(&[], script);
+    let (out, err) = (stdout(&output), stderr(&output));
+    assert_eq!(output.status.code(), Some(7), "{out}{err}");
+    assert!(
+        out.contains("Touch your security key (software key)"),
+        "{out}{err}"
+    );
+    assert!(
+        err.contains("    kdb5_fido enroll alice --device unix:"),
+        "{out}{err}"
+    );
+}
+
+#[test]
+fn realm_that_does_not_start_is_not_announced() {
+    let output = type_into_shell(&["--kdc", "fido_polisy=required"], "");
+    let err = stderr(&output);
+    assert_eq!(output.status.code(), Some(125), "{err}");
+    assert!(
+        err.contains("fido_polisy = \"required\": there is no such relation") && !err.contains("of your own"),
+        "{err}"
     );
 }
 

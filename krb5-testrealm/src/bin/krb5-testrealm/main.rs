@@ -28,8 +28,8 @@ struct CommandLine {
 enum Action {
     /// Run a command inside a new realm
     ///
-    /// krb5kdc and kadmind are up when the command starts. Its environment is PATH with /usr/sbin and /sbin, TERM,
-    /// LANG=C, a HOME inside the realm's directory, and the variables that point clients and KDC tools to the realm
+    /// krb5kdc and kadmind are up when the command starts. Its environment is PATH with kdb5_fido and softkey if they are
+    /// built, /usr/sbin and /sbin, TERM, LANG=C, a HOME inside the realm's directory, and the variables that point clients and KDC tools to the realm
     /// (KRB5_CONFIG, KRB5_KDC_PROFILE, KRB5CCNAME, KRB5_KTNAME, KRB5_CLIENT_KTNAME, KRB5RCACHENAME, KRB5RCACHEDIR).
     /// Other variables are given with `env NAME=VALUE COMMAND`. Principals */admin may do everything in kadmin.
     ///
@@ -43,8 +43,9 @@ enum Action {
 
     /// Start a shell inside a new realm
     ///
-    /// As `run` with the shell that SHELL names, /bin/sh without it; it is told what there is to play with. The realm is
-    /// gone when the shell ends.
+    /// As `run` with the shell that SHELL names, /bin/sh without it; it is told what there is to play with. Where clients
+    /// and KDC have our modules, that is a software security key, too, which touches itself and which krb5.conf names in
+    /// `fido_device`. All is gone when the shell ends.
     #[command(after_long_help = EXAMPLES)]
     Shell(RealmOptions),
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use krb5_testrealm::{Modules, Realm};
+use krb5_testrealm::{Artifacts, Modules, Presence, Realm, SoftKey};
 use rustix::{
     process::{Pid, Signal, getpgrp, kill_process},
     termios::tcgetpgrp,
@@ -24,33 +24,70 @@ const POLL: Duration = Duration::from_millis(10);
 /// How long the command may take to end after a signal that was passed on.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
+/// The relation that names keys.
+const DEVICE: &str = "fido_device";
+
 /// The shell of whoever has not said which.
 const DEFAULT_SHELL: &str = "/bin/sh";
 
 /// Runs a shell in a realm, and says what there is to play with.
 pub(crate) fn shell(options: &RealmOptions) -> Result<ExitCode, Box<dyn Error>> {
     let shell = env::var_os("SHELL").unwrap_or_else(|| DEFAULT_SHELL.into());
-    eprintln!(
-        "A realm {} of your own. For a start:\n    \
-         kadmin.local addprinc -pw secret +requires_preauth alice\n    \
-         kinit alice; klist -f\n\
-         KRB5_CONFIG and KRB5_KDC_PROFILE name its configuration. It is gone when you leave this shell.",
-        options.realm
-    );
-    run(options, &[shell])
+    run_prepared(options, &[shell], |realm| welcome(options, realm))
 }
 
 /// Runs the command in a realm. The realm is gone when this returns.
 pub(crate) fn run(options: &RealmOptions, command: &[OsString]) -> Result<ExitCode, Box<dyn Error>> {
+    run_prepared(options, command, |_| Ok(None))
+}
+
+/// Starts a security key for whoever can log in with one, and says so.
+fn welcome(options: &RealmOptions, realm: &mut Realm) -> Result<Option<SoftKey>, krb5_testrealm::Error> {
+    let key = match options.stock || options.stock_client || options.stock_kdc {
+        true => None,
+        false => Some(realm.softkey("key", Presence::Auto)?),
+    };
+    let name = realm.name();
+    let (with_key, steps) = match &key {
+        Some(key) => (
+            ", and a security key in software that touches itself",
+            format!(
+                "    kdb5_fido enroll alice --device {}\n    kinit alice; klist -f\n",
+                key.device()
+            ),
+        ),
+        None => ("", String::new()),
+    };
+    eprintln!(
+        "A realm {name} of your own{with_key}. For a start:\n    \
+         kadmin.local addprinc -pw secret +requires_preauth alice\n    \
+         kinit alice; klist -f\n{steps}\
+         KRB5_CONFIG and KRB5_KDC_PROFILE name its configuration. It is gone when you leave this shell."
+    );
+    let is_set = options.client.iter().any(|(name, _)| name == DEVICE);
+    if let Some(key) = key.as_ref().filter(|_| !is_set) {
+        realm.set_client_relation(DEVICE, &["auto", &key.device()])?;
+    }
+    Ok(key)
+}
+
+/// The same, with a key that runs meanwhile.
+fn run_prepared(
+    options: &RealmOptions,
+    command: &[OsString],
+    prepare: impl FnOnce(&mut Realm) -> Result<Option<SoftKey>, krb5_testrealm::Error>,
+) -> Result<ExitCode, Box<dyn Error>> {
     let signals = Signals::note()?;
-    let realm = start_realm(options)?;
+    let mut realm = start_realm(options)?;
     if let Some(signal) = signals.take() {
         return Ok(exit_code_of_signal(signal.as_raw()));
     }
     let Some((program, arguments)) = command.split_first() else {
         return Err("no command".into());
     };
-    match realm.command(program).args(arguments).spawn() {
+    let _key = prepare(&mut realm)?;
+    let mut command = realm.command(program);
+    match command.args(arguments).env("PATH", path(&realm)?).spawn() {
         Ok(mut child) => Ok(exit_code(wait(&mut child, &signals)?)),
         Err(error) => {
             eprintln!("krb5-testrealm: cannot start {}: {error}", program.display());
@@ -61,6 +98,16 @@ pub(crate) fn run(options: &RealmOptions, command: &[OsString]) -> Result<ExitCo
             }))
         }
     }
+}
+
+/// The realm's PATH, with our programs first if they are built.
+fn path(realm: &Realm) -> Result<OsString, env::JoinPathsError> {
+    let variables = realm.env();
+    let usual = variables.iter().find(|(name, _)| *name == "PATH");
+    let usual = usual.map(|(_, value)| value.clone()).unwrap_or_default();
+    let ours = Artifacts::locate().ok();
+    let ours = ours.iter().map(|artifacts| artifacts.directory().to_owned());
+    env::join_paths(ours.chain(env::split_paths(&usual)))
 }
 
 fn start_realm(options: &RealmOptions) -> Result<Realm, krb5_testrealm::Error> {
