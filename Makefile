@@ -6,6 +6,8 @@ BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
 INCLUDEDIR ?= $(PREFIX)/include
 DOCDIR     ?= $(PREFIX)/share/doc/krb5-fido
+# Where an installed krb5-testrealm finds modules and programs, under the names that they are built by.
+LINKDIR    := $(BINDIR)/../lib/krb5-fido
 # Where libkrb5 and krb5kdc look for preauthentication modules.
 PLUGINDIR  ?= $(shell pkg-config --variable=libdir krb5 2>/dev/null)/krb5/plugins/preauth
 
@@ -83,7 +85,10 @@ audit:
 	$(CARGO) deny --workspace check advisories
 	$(CARGO) deny --manifest-path fuzz/Cargo.toml --config deny.toml check advisories
 
-install: build
+# Builds nothing, so that root needs no compiler and owns nothing in target.
+install:
+	@grep -qsF '$(KRB5_FIDO_HELPER)' $(RELEASE)/libkrb5_fido_client.so || { echo >&2 \
+		'Run make build first, as yourself, with the same PREFIX and LIBEXECDIR: the modules are not there, or for others.'; exit 1; }
 	install -D -m 644 $(RELEASE)/libkrb5_fido_client.so $(DESTDIR)$(PLUGINDIR)/fido_client.so
 	install -D -m 644 $(RELEASE)/libkrb5_fido_kdc.so $(DESTDIR)$(PLUGINDIR)/fido_kdc.so
 	install -D -m 755 $(RELEASE)/krb5-fido-helper $(DESTDIR)$(LIBEXECDIR)/krb5-fido-helper
@@ -92,15 +97,20 @@ install: build
 	install -D -m 755 $(RELEASE)/softkey $(DESTDIR)$(BINDIR)/softkey
 	install -D -m 755 $(RELEASE)/krb5-testrealm $(DESTDIR)$(BINDIR)/krb5-testrealm
 	install -D -m 644 include/krb5_fido.h $(DESTDIR)$(INCLUDEDIR)/krb5_fido.h
+	install -d $(DESTDIR)$(LINKDIR)
+	ln -sf $(PLUGINDIR)/fido_client.so $(DESTDIR)$(LINKDIR)/libkrb5_fido_client.so
+	ln -sf $(PLUGINDIR)/fido_kdc.so $(DESTDIR)$(LINKDIR)/libkrb5_fido_kdc.so
+	ln -sf $(LIBEXECDIR)/krb5-fido-helper $(SBINDIR)/kdb5_fido $(BINDIR)/kfido $(BINDIR)/softkey $(DESTDIR)$(LINKDIR)
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md CHANGELOG.md docs/*.md
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/examples docs/examples/*
+	sed -i 's#/usr/lib/x86_64-linux-gnu/krb5/plugins/preauth#$(PLUGINDIR)#' $(DESTDIR)$(DOCDIR)/examples/*.conf
 
 uninstall:
 	rm -f $(DESTDIR)$(PLUGINDIR)/fido_client.so $(DESTDIR)$(PLUGINDIR)/fido_kdc.so
 	rm -f $(DESTDIR)$(LIBEXECDIR)/krb5-fido-helper $(DESTDIR)$(SBINDIR)/kdb5_fido
 	rm -f $(DESTDIR)$(BINDIR)/kfido $(DESTDIR)$(BINDIR)/softkey $(DESTDIR)$(BINDIR)/krb5-testrealm
 	rm -f $(DESTDIR)$(INCLUDEDIR)/krb5_fido.h
-	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LINKDIR)
 
 clean:
 	$(CARGO) clean

@@ -23,7 +23,8 @@ pub struct Artifacts {
 impl Artifacts {
     /// Finds the directory that `make build` fills: the one in the environment variable KRB5_FIDO_ARTIFACTS, else the
     /// running program's own if it holds all of them, else `release` beside the directory of the build profile in
-    /// which the running program lies, which for tests is `target/release` beside `target/debug/deps`.
+    /// which the running program lies, which for tests is `target/release` beside `target/debug/deps`, else the one that
+    /// `make install` fills with links, `lib/krb5-fido` beside the program's own.
     ///
     /// # Errors
     /// [`Error::ArtifactMissing`] with the first file that is not there.
@@ -42,7 +43,9 @@ impl Artifacts {
                 .ancestors()
                 .map(|ancestor| ancestor.join("release"))
                 .find(|path| path.is_dir());
-            release.map_or(Err(missing_here), Self::in_directory)
+            let linked = own.parent().map(|above| above.join("lib/krb5-fido"));
+            let directory = release.or(linked.filter(|path| path.is_dir()));
+            directory.map_or(Err(missing_here), Self::in_directory)
         })
     }
 
@@ -126,6 +129,15 @@ mod tests {
                 .directory(),
             debug
         );
+    }
+
+    #[test]
+    fn installed_program_finds_the_links() {
+        let prefix = tempfile::tempdir().unwrap();
+        let links = prefix.path().join("lib/krb5-fido");
+        fill(&links, &ALL);
+        let found = Artifacts::beside(&prefix.path().join("bin/krb5-testrealm")).unwrap();
+        assert_eq!(found.directory(), links);
     }
 
     #[test]

@@ -6,7 +6,13 @@
     reason = "helpers of tests: a failure in one is the test's"
 )]
 
-use std::{path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
 
 /// Everything that the steps write lies on a layer over the machine's files, which goes away with the namespace.
 const SCRIPT: &str = r#"
@@ -20,11 +26,11 @@ for directory in /etc /usr/local "$PLUGINDIR" /var/lib/krb5kdc; do
     mount -t overlay overlay -o "lowerdir=$directory,upperdir=$layer/upper,workdir=$layer/work" "$directory"
 done
 ip link set lo up
-listing() { find /usr/local "$PLUGINDIR" -type f | sort; }
+listing() { find /usr/local "$PLUGINDIR" ! -type d | sort; }
 listing > "$layers/before"
 
 cd "$sources"
-make -s install
+make -s install CARGO=false
 
 cat > /etc/krb5.conf <<X
 [libdefaults]
@@ -58,13 +64,12 @@ echo secret | kinit alice
 kdestroy
 
 # Step 2.
-cat docs/examples/krb5-fido-kdc.conf >> /etc/krb5kdc/kdc.conf
+cat /usr/local/share/doc/krb5-fido/examples/krb5-fido-kdc.conf >> /etc/krb5kdc/kdc.conf
 kill $(cat "$layers/pid"); while kill -0 $(cat "$layers/pid") 2> /dev/null; do sleep 0.05; done
 krb5kdc -P "$layers/pid"
 # Step 3.
-mkdir -p /etc/krb5.conf.d
+install -D -m 644 /usr/local/share/doc/krb5-fido/examples/krb5-fido-client.conf /etc/krb5.conf.d/krb5-fido.conf
 sed -i '1i includedir /etc/krb5.conf.d' /etc/krb5.conf
-cp docs/examples/krb5-fido-client.conf /etc/krb5.conf.d/krb5-fido.conf
 # Step 4, with a key in software.
 softkey run --dir "$layers/key" --socket "$layers/key.sock" --presence auto > "$layers/softkey.log" 2>&1 &
 key=$!
@@ -78,6 +83,8 @@ klist -f
 echo '-- password alone'
 echo secret | kinit -X fido_device=none alice || echo "exit $?"
 kill $key
+echo '-- throwaway realm'
+krb5-testrealm run -- sh -c 'kadmin.local addprinc -pw secret alice && echo secret | kinit alice && kdb5_fido list'
 
 echo '-- uninstall'
 make -s uninstall
@@ -132,6 +139,45 @@ fn the_steps_of_the_readme_give_a_ticket_and_uninstalling_leaves_nothing() {
         "{text}\n{errors}"
     );
     assert!(errors.contains("No security key attached"), "{text}\n{errors}");
+}
+
+/// Runs `make install` with these variables, into a directory of its own.
+fn install(variables: &[&str]) -> (Output, TempDir) {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let target = tempfile::tempdir().unwrap();
+    let destination = format!("DESTDIR={}", target.path().display());
+    let mut make = Command::new("make");
+    make.args(["-s", "install", "CARGO=false", &destination])
+        .args(variables);
+    (make.current_dir(sources).output().unwrap(), target)
+}
+
+#[test]
+fn nothing_is_installed_that_was_not_built_for_that_place() {
+    for variable in ["RELEASE=target/nonexistent", "LIBEXECDIR=/opt/libexec"] {
+        let (output, target) = install(&[variable]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && errors.starts_with("Run make build first, as yourself"),
+            "{variable}: {errors}"
+        );
+        assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn installed_examples_name_the_installed_modules() {
+    let (output, target) = install(&["PLUGINDIR=/opt/preauth"]);
+    assert!(output.status.success(), "{output:?}");
+    let examples = target.path().join("usr/local/share/doc/krb5-fido/examples");
+    for (example, module) in [
+        ("krb5-fido-client.conf", "spake:/opt/preauth/fido_client.so"),
+        ("krb5-fido-kdc.conf", "spake:/opt/preauth/fido_kdc.so"),
+        ("krb5-fido-kdc.conf", "fido:/opt/preauth/fido_kdc.so"),
+    ] {
+        let text = fs::read_to_string(examples.join(example)).unwrap();
+        assert!(text.contains(&format!("module = {module}\n")), "{text}");
+    }
 }
 
 /// Where krb5 looks for preauthentication modules, as the Makefile finds it.
