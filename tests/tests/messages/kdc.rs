@@ -8,7 +8,7 @@ use krb5_fido_protocol::{
     },
 };
 use krb5_fido_tests::{kerberos::*, *};
-use krb5_testrealm::{Finished, Realm, RealmBuilder};
+use krb5_testrealm::{Finished, Modules, Realm, RealmBuilder};
 
 use super::{Played, enrolled, log_in};
 
@@ -101,8 +101,8 @@ pub(crate) fn client_without_the_module() -> Played {
     stock(&realm).into()
 }
 
-pub(crate) fn client_without_spake() -> Played {
-    let builder = Realm::builder().client_relation("plugins/clpreauth:disable", "spake");
+pub(crate) fn client_module_not_found() -> Played {
+    let builder = Realm::builder().client_modules(Modules::At("/nonexistent/fido_client.so".into()));
     let Enrolled { realm, key: _key } = Enrolled::start(builder);
     log_in(&realm, &[], &[])
 }

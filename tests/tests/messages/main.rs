@@ -165,8 +165,8 @@ situations! {
     kdc::wrong_password => "wrong password"
     kdc::signature_refused => "the KDC did not accept what the key signed"
     kdc::signature_refused_without_a_password => "the same with `kinit -k`"
-    kdc::client_without_the_module => "this client does not have the module, or does not load it"
-    kdc::client_without_spake => "neither has it SPAKE, or this KDC does not have the module"
+    kdc::client_without_the_module => "your key is demanded, and krb5.conf does not load the client module"
+    kdc::client_module_not_found => "the same, and it is not where krb5.conf says, or this KDC does not have its own"
     kdc::policy => "the key is demanded, and something else was tried"
 
     client::name_not_accepted => "your key is registered for a name that this client does not sign for, or this is not your KDC"

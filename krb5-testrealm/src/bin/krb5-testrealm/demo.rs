@@ -296,7 +296,13 @@ fn say(text: &str) {
 /// Prints a command as typed, after `before`, with what it printed.
 fn show(before: &str, finished: Finished) -> Finished {
     println!("$ {before}{}", finished.command);
-    let output = finished.stdout.clone() + &finished.stderr;
+    // As on a terminal: standard error has the way to a success, or the last word on a failure.
+    let (stdout, stderr) = (&finished.stdout, &finished.stderr);
+    let output = match finished.success() {
+        true => [stderr.as_str(), stdout],
+        false => [stdout.as_str(), stderr],
+    }
+    .concat();
     print!(
         "{output}{}",
         if output.is_empty() || output.ends_with('\n') {
