@@ -236,7 +236,7 @@ fn false_artifacts() -> TempDir {
     // Written by a shell: a file that this process had open for writing could not be executed while another test's
     // child, just forked, still has a copy of the descriptor.
     let script = r#"
-        touch libkrb5_fido_client.so libkrb5_fido_kdc.so krb5-fido-helper
+        touch libkrb5_fido_client.so libkrb5_fido_kdc.so krb5-fido-helper kfido
         printf '#!/bin/sh\nexec kadmin.local setstr alice fido:blue {}\n' > kdb5_fido
         printf '#!/bin/sh\nmkdir -p $3\necho softkey: ready on $5\nexec sleep 600\n' > softkey
         chmod +x kdb5_fido softkey"#;

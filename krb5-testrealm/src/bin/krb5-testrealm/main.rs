@@ -28,7 +28,7 @@ struct CommandLine {
 enum Action {
     /// Run a command inside a new realm
     ///
-    /// krb5kdc and kadmind are up when the command starts. Its environment is PATH with kdb5_fido and softkey if they are
+    /// krb5kdc and kadmind are up when the command starts. Its environment is PATH with kdb5_fido, kfido and softkey if they are
     /// built, /usr/sbin and /sbin, TERM, LANG=C, a HOME inside the realm's directory, and the variables that point clients and KDC tools to the realm
     /// (KRB5_CONFIG, KRB5_KDC_PROFILE, KRB5CCNAME, KRB5_KTNAME, KRB5_CLIENT_KTNAME, KRB5RCACHENAME, KRB5RCACHEDIR).
     /// Other variables are given with `env NAME=VALUE COMMAND`. Principals */admin may do everything in kadmin.
