@@ -24,12 +24,13 @@ use krb5_plugin::{
 use crate::{config::Config, texts, trace};
 
 /// What the helper is given of the environment, beside the variables that name proxies.
-const ENVIRONMENT: [&str; 5] = [
+const ENVIRONMENT: [&str; 6] = [
     "HOME",
     "XDG_CACHE_HOME",
     "XDG_RUNTIME_DIR",
     "LANG",
     "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
 ];
 
 /// How much longer than fido_timeout the helper may take to answer: it keeps that time limit itself.

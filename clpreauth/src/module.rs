@@ -54,6 +54,8 @@ pub(crate) struct Request {
     pub(crate) chose_fido: bool,
     /// What was wanted with the last request, which a key has signed.
     pub(crate) last_word: Option<Wanted>,
+    /// The KDC has answered that with an error.
+    was_refused: bool,
     /// The KDC has answered that with a ticket.
     has_ticket: bool,
 }
@@ -71,6 +73,7 @@ impl Default for Request {
             has_responded: false,
             chose_fido: false,
             last_word: None,
+            was_refused: false,
             has_ticket: false,
         }
     }
@@ -113,6 +116,8 @@ impl Module for SpakeClient {
         if exchange.pa_type() != PA_SPAKE {
             return Ok(());
         }
+        // A ticket comes without PA-SPAKE. After an error a later libkrb5 goes through its mechanisms once more.
+        request.was_refused |= request.last_word.is_some();
         if self.is_repetition(request, exchange) {
             trace::not_repeated(exchange.context());
             return Err(Failure::new(Error::KDC_UNREACHABLE, texts::NOT_REPEATED));
@@ -130,7 +135,7 @@ impl Module for SpakeClient {
 
     fn process(&self, request: &mut Request, exchange: &Exchange<'_>) -> Result<Option<Vec<u8>>, Failure> {
         if exchange.pa_type() != PA_SPAKE {
-            request.has_ticket = request.last_word.is_some();
+            request.has_ticket = request.last_word.is_some() && !request.was_refused;
             return Ok(None);
         }
         let answer = self.dispatch(request, exchange);

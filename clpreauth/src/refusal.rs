@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use krb5_plugin::{Result, clpreauth::Exchange};
 
-/// How soon after its end a login begins anew if libkrb5 repeats it: at once. A person takes longer.
-const AT_ONCE: Duration = Duration::from_secs(1);
+/// How soon after its end a login begins anew if libkrb5 repeats it: at once, but that it may have to find the primary KDC
+/// first. A person takes longer.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Who asks for a ticket, and for what.
 #[derive(Clone, PartialEq, Eq)]

@@ -216,7 +216,8 @@ fn verify_in_clear(
     if presented.is_none() {
         spend_reading();
     }
-    let checked = presented.filter(|_| cause == Cause::BadSignature);
+    let is_checked = matches!(cause, Cause::BadSignature | Cause::CounterNotIncreased);
+    let checked = presented.filter(|_| is_checked);
     spend(client, &login, decision.usable(), checked.as_ref());
     // With nothing of what was presented: to say it would take longer than to have nothing to say.
     log::assertion_refused(exchange.request(), Mode::Clear, &Presented::default(), cause);

@@ -1,75 +1,116 @@
-//! The stores of counters that this process has open, one for each `fido_state_dir`.
+//! The stores of counters that this process has open, one for each directory.
 //!
 //! A store is opened when it is needed first: krb5kdc forks after it has loaded its modules. It is closed, to be looked through
-//! and opened anew by the next login, once something is wrong with it, or once another process has moved it aside.
+//! and opened anew a little later, once something is wrong with it, and at once if another process has moved it aside.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::HashMap,
+    fs,
     path::{Path, PathBuf},
     process,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use krb5_fido_state::{CredentialKey, Error, Opened, Store, Use};
 
 use crate::log;
 
-/// Open stores by directory, each with the process that has opened it.
+/// How long a store is left alone that could not be used: to open one means to read all of it.
+const RESPITE: Duration = Duration::from_secs(1);
+
+/// What became of each store.
 #[derive(Default)]
-pub(crate) struct States(Mutex<HashMap<PathBuf, (u32, Store)>>);
+pub(crate) struct States(Mutex<HashMap<PathBuf, State>>);
+
+enum State {
+    Open { process: u32, store: Store },
+    Failed { since: Instant, cause: String },
+}
 
 impl States {
     /// Decides on a use of a credential by the store in `directory`. What `decide` makes of the last use is stored.
     ///
     /// # Errors
-    /// The store cannot be used: nothing was decided. The inner error is that of `decide`.
+    /// A text for the log, of why the store cannot be used: nothing was decided. The inner error is that of `decide`.
     pub(crate) fn update<T, E>(
         &self,
         directory: &Path,
         credential: &CredentialKey,
         decide: impl Fn(Option<&Use>) -> Result<(Use, T), E>,
-    ) -> Result<Result<T, E>, Error> {
-        let mut stores = self.stores();
-        match find(&mut stores, directory)?.update(credential, &decide) {
-            Ok(decision) => Ok(decision),
-            Err(Error::MalformedEntry { .. }) => {
-                stores.remove(directory);
-                let (store, opened) = Store::replace(directory)?;
-                log::state_opened(directory, &opened);
-                let (_, store) = stores
-                    .entry(directory.to_owned())
-                    .insert_entry((process::id(), store))
-                    .into_mut();
-                store.update(credential, &decide)
+    ) -> Result<Result<T, E>, String> {
+        let mut states = self.states();
+        let directory = &canonical(directory);
+        let store = take(&mut states, directory)?;
+        let decided = store
+            .and_then(|store| update(store, directory, credential, &decide))
+            .map_err(|error| error.to_string());
+        let (state, decision) = match decided {
+            Ok((store, decision)) => {
+                let process = process::id();
+                (State::Open { process, store }, Ok(decision))
             }
-            Err(error) => {
-                stores.remove(directory);
-                Err(error)
+            Err(cause) => {
+                let since = Instant::now();
+                let told = cause.clone();
+                (State::Failed { since, cause }, Err(told))
             }
-        }
+        };
+        states.insert(directory.clone(), state);
+        decision
     }
 
-    /// A panic elsewhere while the map was locked has left it whole: each use is one insertion or removal.
-    fn stores(&self) -> MutexGuard<'_, HashMap<PathBuf, (u32, Store)>> {
+    /// A panic elsewhere while the map was locked has left it whole: a store that was taken out is closed.
+    fn states(&self) -> MutexGuard<'_, HashMap<PathBuf, State>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The open store of a directory.
-fn find<'a>(stores: &'a mut HashMap<PathBuf, (u32, Store)>, directory: &Path) -> Result<&'a Store, Error> {
-    let is_usable = |(process, store): &(u32, Store)| *process == process::id() && store.is_current();
-    if !stores.get(directory).is_some_and(is_usable) {
-        // Closed before it is opened again: LMDB has a file open once in a process.
-        stores.remove(directory);
-    }
-    match stores.entry(directory.to_owned()) {
-        Entry::Occupied(open) => Ok(&open.into_mut().1),
-        Entry::Vacant(place) => {
-            let (store, opened) = Store::open(directory)?;
-            if opened != Opened::Found {
-                log::state_opened(directory, &opened);
-            }
-            Ok(&place.insert((process::id(), store)).1)
+/// The store of a directory, opened if it is not; or the text of why it could not be used a moment ago.
+fn take(states: &mut HashMap<PathBuf, State>, directory: &Path) -> Result<Result<Store, Error>, String> {
+    match states.remove(directory) {
+        Some(State::Open { process, store }) if process == process::id() && store.is_current() => {
+            return Ok(Ok(store));
         }
+        Some(State::Failed { since, cause }) if since.elapsed() < RESPITE => {
+            let told = cause.clone();
+            states.insert(directory.to_owned(), State::Failed { since, cause });
+            return Err(told);
+        }
+        // Closed before it is opened again: LMDB has a file open once in a process.
+        other => drop(other),
     }
+    Ok(Store::open(directory).map(|(store, opened)| {
+        if opened != Opened::Found {
+            log::state_opened(directory, &opened);
+        }
+        store
+    }))
+}
+
+fn update<T, E>(
+    store: Store,
+    directory: &Path,
+    credential: &CredentialKey,
+    decide: &impl Fn(Option<&Use>) -> Result<(Use, T), E>,
+) -> Result<(Store, Result<T, E>), Error> {
+    match store.update(credential, decide) {
+        Err(Error::MalformedEntry { .. }) => {
+            let (store, opened) = store.replace()?;
+            log::state_opened(directory, &opened);
+            let decision = store.update(credential, decide)?;
+            Ok((store, decision))
+        }
+        decided => Ok((store, decided?)),
+    }
+}
+
+/// One name for each directory, however it is spelt: realms may share one.
+fn canonical(directory: &Path) -> PathBuf {
+    let of_parent = || {
+        let (parent, name) = directory.parent().zip(directory.file_name())?;
+        Some(fs::canonicalize(parent).ok()?.join(name))
+    };
+    let found = fs::canonicalize(directory).ok().or_else(of_parent);
+    found.unwrap_or_else(|| directory.to_owned())
 }

@@ -85,12 +85,12 @@ pub(crate) fn verify(
     let context = login.context(client, answer.nonce(), answer.transcript());
     let signed = verify_signed(client.enrolment.credentials(), assertion, &context)?;
     let decide = |last: Option<&Use>| judge(&signed, client, last);
-    let key = credential_key(&assertion.credential_id);
+    let key = credential_key(&assertion.credential_id, signed.public_key());
     match states.update(&client.realm.state_dir, &key, decide) {
         Ok(decided) => Ok(decided?),
-        Err(error) => {
-            log::not_decided(request, &error.to_string());
-            Err(Denied::Undecided(Failure::new(Error::DISCARD, error.to_string())))
+        Err(cause) => {
+            log::not_decided(request, &cause);
+            Err(Denied::Undecided(Failure::new(Error::DISCARD, cause)))
         }
     }
 }

@@ -58,10 +58,19 @@ impl Child {
             .map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()))
             .collect::<Result<Vec<_>, _>>()?;
         let pid = spawn(&program, &environment, &theirs)?;
-        Ok(Self {
-            process: open_process(pid)?,
-            socket: Some(ours.into()),
-        })
+        match open_process(pid) {
+            Ok(process) => Ok(Self {
+                process,
+                socket: Some(ours.into()),
+            }),
+            Err(error) => {
+                // It ends with its socket, and is nobody else's to take.
+                drop((ours, theirs));
+                // SAFETY: our own child, not waited for yet; no status is asked for.
+                unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
+                Err(error)
+            }
+        }
     }
 
     /// Sends all of `bytes`, waiting until `deadline`.

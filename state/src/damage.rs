@@ -9,7 +9,11 @@
 //! tree: pad u32 (of the first one: the size of pages), flags u16, depth u16, three counts of pages u64, entries u64, root u64
 //! ```
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+};
 
 /// What is wrong with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,31 +55,65 @@ const META: u16 = 0x08;
 const BIG_DATA: u16 = 0x01;
 
 const PAGE_HEAD: usize = 16;
+
+/// The largest page that LMDB makes, in bytes.
+const PAGE_SIZE_MAX: u32 = 65536;
+
 const NO_ROOT: u64 = u64::MAX;
 
 /// Deeper than any tree of this many pages.
 const DEPTH_MAX: u16 = 32;
 
-/// Looks through the file.
+/// How often a file is read anew that is written meanwhile.
+const READINGS_MAX: u8 = 20;
+
+/// Looks through the file, which other processes may write at the same time.
+///
+/// LMDB writes over no page of the last transaction or the one before. So a reading is of one piece as long as no more than one
+/// transaction has ended since it began.
 pub(crate) fn inspect(file: &Path) -> io::Result<Verdict> {
-    let bytes = match fs::read(file) {
-        Ok(bytes) if bytes.is_empty() => return Ok(Verdict::Fresh),
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Verdict::Fresh),
-        Err(error) => return Err(error),
-    };
-    Ok(match read_head(&bytes) {
-        Err(verdict) => verdict,
+    for _ in 0..READINGS_MAX {
+        let bytes = match fs::read(file) {
+            Ok(bytes) if bytes.is_empty() => return Ok(Verdict::Fresh),
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Verdict::Fresh),
+            Err(error) => return Err(error),
+        };
+        let (verdict, transaction) = judge(&bytes);
+        let Some(read) = transaction.filter(|_| matches!(verdict, Verdict::Damaged(_))) else {
+            return Ok(verdict);
+        };
+        if read_transaction(file)?.is_none_or(|now| now.saturating_sub(read) <= 1) {
+            return Ok(verdict);
+        }
+    }
+    // Nobody writes so much into a damaged file.
+    Ok(Verdict::Sound)
+}
+
+/// What there is to say of a whole file, and its last transaction if that can be told.
+fn judge(bytes: &[u8]) -> (Verdict, Option<u64>) {
+    match read_head(bytes) {
+        Err(verdict) => (verdict, None),
         Ok(head) => {
             let pages = Pages {
-                bytes: &bytes,
+                bytes,
                 size: head.page_size,
                 last: head.last_page,
             };
             let walked = head.trees.iter().try_for_each(|tree| pages.walk(tree));
-            walked.map_or_else(Verdict::Damaged, |()| Verdict::Sound)
+            let verdict = walked.map_or_else(Verdict::Damaged, |()| Verdict::Sound);
+            (verdict, Some(head.transaction))
         }
-    })
+    }
+}
+
+/// The last transaction as it is now.
+fn read_transaction(file: &Path) -> io::Result<Option<u64>> {
+    let mut heads = Vec::new();
+    let heads_max = 2 * u64::from(PAGE_SIZE_MAX);
+    fs::File::open(file)?.take(heads_max).read_to_end(&mut heads)?;
+    Ok(read_head(&heads).ok().map(|head| head.transaction))
 }
 
 struct Head {
@@ -91,24 +129,14 @@ struct Tree {
     root: u64,
 }
 
-/// The newer of the two heads that is sound. A process that dies while it writes one leaves the other.
+/// The newer of the two heads. LMDB opens no file that has not both: it writes their beginnings once, when it makes the file.
 fn read_head(bytes: &[u8]) -> Result<Head, Verdict> {
-    let first = read_meta(bytes, 0);
-    // Where the second one is, the first one says; if it cannot, the usual places are tried.
-    let sizes = match &first {
-        Ok(head) => vec![head.page_size],
-        Err(Verdict::OtherVersion) => return Err(Verdict::OtherVersion),
-        Err(_) => vec![4096, 8192, 16384, 32768, 65536],
-    };
-    let second = sizes.into_iter().find_map(|size| {
-        let head = read_meta(bytes, size).ok()?;
-        (head.page_size == size).then_some(head)
-    });
-    match (first, second) {
-        (Ok(first), Some(second)) if second.transaction > first.transaction => Ok(second),
-        (Ok(head), _) | (Err(_), Some(head)) => Ok(head),
-        (Err(verdict), None) => Err(verdict),
-    }
+    let first = read_meta(bytes, 0)?;
+    let second = read_meta(bytes, first.page_size)?;
+    Ok(match second.transaction > first.transaction {
+        true => second,
+        false => first,
+    })
 }
 
 fn read_meta(bytes: &[u8], start: usize) -> Result<Head, Verdict> {

@@ -1,4 +1,4 @@
-//! Entries, as they lie in the file: the SHA-256 of a credential id, and what follows, integers big-endian.
+//! Entries, as they lie in the file: a [`credential_key`], and what follows, integers big-endian.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -14,12 +14,17 @@ use time::UtcDateTime;
 /// Bytes of a [`CredentialKey`].
 pub const CREDENTIAL_LEN: usize = 32;
 
-/// What stands for a credential: the SHA-256 of its id. Whoever reads the store learns no credential id.
+/// What stands for a credential. Whoever reads the store learns no credential id.
 pub type CredentialKey = [u8; CREDENTIAL_LEN];
 
-/// The key of a credential's entry.
-pub fn credential_key(credential_id: &[u8]) -> CredentialKey {
-    Sha256::digest(credential_id).into()
+/// The key of a credential's entry: SHA-256 over the SHA-256 of its id, and its public key (COSE_Key). An id alone is whatever an
+/// authenticator says: somebody else's could name it, and drive its counter up.
+pub fn credential_key(credential_id: &[u8], public_key: &[u8]) -> CredentialKey {
+    Sha256::new()
+        .chain_update(Sha256::digest(credential_id))
+        .chain_update(public_key)
+        .finalize()
+        .into()
 }
 
 const VERSION: u8 = 1;

@@ -49,6 +49,11 @@ impl Store {
     pub fn open(directory: &Path) -> Result<(Self, Opened), Error> {
         place::prepare(directory)?;
         let _opening = place::lock(directory)?;
+        Self::open_alone(directory)
+    }
+
+    /// Nobody else opens it meanwhile.
+    fn open_alone(directory: &Path) -> Result<(Self, Opened), Error> {
         place::check(directory)?;
         let data = place::data_file(directory);
         let opened = match inspect(&data).map_err(Error::io(&data))? {
@@ -63,13 +68,20 @@ impl Store {
         Ok((Self::map(directory)?, opened))
     }
 
-    /// Moves the store in `directory` aside, which has an entry that cannot be read, and makes an empty one.
+    /// Moves this store aside, which has an entry that cannot be read, and makes an empty one; unless another process has done
+    /// so already.
     ///
     /// # Errors
     /// Those of [`Store::open`].
-    pub fn replace(directory: &Path) -> Result<(Self, Opened), Error> {
+    pub fn replace(self) -> Result<(Self, Opened), Error> {
+        let directory = self.directory.clone();
+        let directory = directory.as_path();
         let _opening = place::lock(directory)?;
-        place::check(directory)?;
+        let is_current = self.is_current();
+        drop(self);
+        if !is_current {
+            return Self::open_alone(directory);
+        }
         let aside = place::move_aside(directory)?;
         let damage = Damage::Entry;
         Ok((Self::map(directory)?, Opened::Replaced { aside, damage }))

@@ -100,6 +100,12 @@ impl PaperKey {
         self
     }
 
+    /// The same key under this credential id.
+    pub fn with_id(mut self, id: &[u8]) -> Self {
+        self.id = id.to_vec();
+        self
+    }
+
     /// The credential id.
     pub fn id(&self) -> &[u8] {
         &self.id
@@ -121,7 +127,8 @@ impl PaperKey {
         CredentialRecord::new(&credential).unwrap().encode().unwrap()
     }
 
-    fn public_key(&self) -> PublicKey {
+    /// The public key.
+    pub fn public_key(&self) -> PublicKey {
         let (x, y) = self.pair.public_key().as_ref()[1..].split_at(32);
         let cose = [b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20", x, b"\x22\x58\x20", y].concat();
         PublicKey::parse(&cose).unwrap()

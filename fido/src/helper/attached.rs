@@ -386,22 +386,22 @@ impl<'scope, 'env> Keys<'scope, 'env> {
         sent.map_err(|_| Failure::Internal.into())
     }
 
-    /// The next report of one of these keys.
-    pub(crate) fn report_of(&self, numbers: &[usize]) -> Result<(usize, Report), Stop> {
+    /// The next report of one of these keys. What others report meanwhile is taken in.
+    pub(crate) fn report_of(&mut self, numbers: &[usize]) -> Result<(usize, Report), Stop> {
         loop {
             match self.starter.link.next(None)? {
                 Some(Event::Key(number, report)) if numbers.contains(&number) => return Ok((number, report)),
+                Some(Event::Key(number, report)) => self.take(number, report)?,
                 Some(Event::Message(_) | Event::Fetched(_) | Event::Ended(_)) => {
                     return Err(Failure::Internal.into());
                 }
-                // Of a key that was given up.
-                Some(Event::Key(..)) | None => {}
+                None => {}
             }
         }
     }
 
     /// The report that answers an order.
-    pub(crate) fn ask(&self, number: usize, order: Order) -> Result<Report, Stop> {
+    pub(crate) fn ask(&mut self, number: usize, order: Order) -> Result<Report, Stop> {
         self.order(number, order)?;
         self.report_of(&[number]).map(|(_, report)| report)
     }

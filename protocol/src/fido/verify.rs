@@ -37,6 +37,7 @@ pub struct AssertionContext<'a> {
 
 /// An assertion that passed all checks but that of its counter.
 pub struct Signed {
+    public_key: Vec<u8>,
     label: Label,
     aaguid: Option<Aaguid>,
     flags: Flags,
@@ -46,6 +47,11 @@ pub struct Signed {
 }
 
 impl Signed {
+    /// The public key that it verifies with, as a COSE_Key.
+    pub fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
     /// Judges the counter, the last check. `last` is the credential's last use at this KDC; what that is from now on is to be
     /// stored before anything else comes of the assertion.
     ///
@@ -153,6 +159,7 @@ pub fn verify_signed(
     let hash = client_data.hash()?;
     let data = verify_signed_data(record, uv, assertion, &hash)?;
     Ok(Signed {
+        public_key: record.public_key().encode(),
         label: label.clone(),
         aaguid: record.aaguid(),
         flags: data.flags,

@@ -46,7 +46,7 @@ fn count(store: &Store, key: &CredentialKey) -> u32 {
 fn what_is_stored_is_there_when_it_is_opened_again() {
     let parent = empty();
     let directory = parent.path().join("fido");
-    let key = credential_key(b"credential");
+    let key = credential_key(b"credential", b"key");
     let (store, opened) = Store::open(&directory).unwrap();
     assert_eq!(opened, Opened::Created);
     assert_eq!(store.read(&key).unwrap(), None);
@@ -67,7 +67,7 @@ fn what_is_stored_is_there_when_it_is_opened_again() {
 fn a_refusal_changes_nothing() {
     let directory = empty();
     let store = open(directory.path());
-    let key = credential_key(b"credential");
+    let key = credential_key(b"credential", b"key");
     count(&store, &key);
     let refused = store.update(&key, |last| {
         assert_eq!(last, Some(&used(1)));
@@ -81,7 +81,7 @@ fn a_refusal_changes_nothing() {
 fn updates_come_one_after_another() {
     let directory = empty();
     let store = Arc::new(open(directory.path()));
-    let key = credential_key(b"credential");
+    let key = credential_key(b"credential", b"key");
     let start = Arc::new(Barrier::new(4));
     let threads: Vec<_> = (0..4)
         .map(|_| {
@@ -103,7 +103,7 @@ fn updates_come_one_after_another() {
 #[test]
 fn a_damaged_store_is_moved_aside() {
     let directory = empty();
-    let key = credential_key(b"credential");
+    let key = credential_key(b"credential", b"key");
     count(&open(directory.path()), &key);
     let data = place::data_file(directory.path());
     fs::write(&data, b"garbage").unwrap();
@@ -198,19 +198,45 @@ fn another_version_is_left_alone() {
 fn an_entry_of_nobodys_making_is_an_error() {
     let directory = empty();
     let store = open(directory.path());
-    let key = credential_key(b"credential");
+    let key = credential_key(b"credential", b"key");
     let mut transaction = store.environment.write_txn().unwrap();
     store.entries.put(&mut transaction, &key, b"entry").unwrap();
     transaction.commit().unwrap();
     assert!(matches!(store.read(&key), Err(Error::MalformedEntry { .. })));
     let updated = store.update(&key, |_| Ok::<_, ()>((used(1), ())));
     assert!(matches!(updated, Err(Error::MalformedEntry { .. })));
+    let (store, opened) = store.replace().unwrap();
+    assert!(matches!(
+        opened,
+        Opened::Replaced {
+            damage: Damage::Entry,
+            ..
+        }
+    ));
+    assert_eq!(count(&store, &key), 1);
+}
+
+#[test]
+fn a_store_that_another_process_has_replaced_is_not_replaced_again() {
+    let directory = empty();
+    let store = open(directory.path());
+    place::move_aside(directory.path()).unwrap();
+    let key = credential_key(b"credential", b"key");
+    // LMDB has a path open once in a process: the other one is played by its file alone.
+    let other = empty();
+    count(&open(other.path()), &key);
+    fs::copy(place::data_file(other.path()), place::data_file(directory.path())).unwrap();
+    let (store, opened) = store.replace().unwrap();
+    assert_eq!(
+        (opened, store.read(&key).unwrap()),
+        (Opened::Found, Some(used(1)))
+    );
 }
 
 #[test]
 fn a_copy_can_be_read_as_a_file_and_as_a_directory() {
     let (directory, copies) = (empty(), empty());
-    let key = credential_key(b"credential");
+    let key = credential_key(b"credential", b"key");
     count(&open(directory.path()), &key);
     let file = copies.path().join("kdc2.mdb");
     fs::copy(place::data_file(directory.path()), &file).unwrap();

@@ -129,3 +129,39 @@ fn impossible_values_keep_the_kdc_from_starting() {
         assert!(error.contains(&message), "{error}");
     }
 }
+
+/// A credential id is whatever an authenticator says.
+#[test]
+fn counter_of_a_key_that_claims_the_id_of_another_is_its_own() {
+    let scene = Scene::set();
+    scene.accept(7);
+    let forger = PaperKey::generate().with_id(scene.paper.id());
+    let record = forger.record("krbtest.com");
+    kadmin(&scene.realm, &["setstr", "bob", "fido:forged", &record]);
+    let forged = Scene {
+        client: AsClient::new(&scene.realm, "bob"),
+        paper: forger,
+        realm: scene.realm,
+    };
+    forged.accept(u32::MAX);
+    let honest = Scene {
+        client: scene.client,
+        paper: scene.paper,
+        realm: forged.realm,
+    };
+    honest.accept(8);
+}
+
+/// The same directory under another name.
+#[test]
+fn realms_may_share_a_store_however_it_is_spelt() {
+    let mut scene = Scene::set();
+    scene.accept(7);
+    let spelt = scene.realm.dir().join("home/../fido");
+    scene
+        .realm
+        .set_kdc_relation("fido_state_dir", &[spelt.to_str().unwrap()])
+        .unwrap();
+    scene.refuse(7);
+    scene.accept(8);
+}

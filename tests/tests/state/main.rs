@@ -77,7 +77,12 @@ impl Scene {
     /// What the KDC remembers of the key.
     fn last_use(&self) -> Option<Use> {
         let store = Store::open_existing(&self.directory()).unwrap();
-        store.read(&credential_key(self.paper.id())).unwrap()
+        store
+            .read(&credential_key(
+                self.paper.id(),
+                &self.paper.public_key().encode(),
+            ))
+            .unwrap()
     }
 
     fn directory(&self) -> PathBuf {

@@ -6,9 +6,14 @@ use std::{
     os::unix::fs::{PermissionsExt, chown},
     path::Path,
     process::Command,
+    thread,
+    time::Duration,
 };
 
 use super::*;
+
+/// More than a store is left alone that could not be used.
+const RESPITE: Duration = Duration::from_millis(1100);
 
 /// Mounts a file system over the store's directory, which the KDC alone sees.
 fn mounted(options: &str) -> RealmBuilder {
@@ -26,6 +31,7 @@ fn assert_undecided(scene: &Scene, counter: u32, cause: &str) {
     let expected = format!("not decided: state store {}", path.display());
     assert!(line.starts_with(&expected) && line.contains(cause), "{line}");
     scene.assert_serves_others();
+    thread::sleep(RESPITE);
 }
 
 #[test]
