@@ -9,10 +9,11 @@ packages="
     libclang-dev pkg-config gcc g++ libc6-dev make
     publicsuffix util-linux procps binutils iproute2 umockdev valgrind
     pamtester python3-gssapi openssh-client libwrap0 curl
+    ldap-utils libltdl7
 "
-# Installed, the one would start a server, and the other take part in every login of this machine: tests take them from
-# target/deb.
-unpacked="openssh-server libpam-krb5"
+# Installed, these would start servers, take part in every login of this machine, and have its KDC wait for a directory: tests
+# take them from target/deb.
+unpacked="openssh-server krb5-kpropd slapd libpam-krb5 krb5-kdc-ldap"
 
 # For tests/compat.sh, which installs them all elsewhere.
 if [ "${1-}" = packages ]; then

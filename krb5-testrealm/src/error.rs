@@ -65,6 +65,15 @@ pub enum Error {
         directory: PathBuf,
     },
 
+    /// Something of a package is neither installed nor unpacked.
+    #[error("{path} of the package {package} is neither installed nor in target/deb: run `make deps`")]
+    PackageMissing {
+        /// The package.
+        package: &'static str,
+        /// The missing file, below the root directory.
+        path: String,
+    },
+
     /// A software key's name is not a plain file name.
     #[error("software key name {0:?}: use one plain file name")]
     SoftkeyName(String),

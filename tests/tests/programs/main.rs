@@ -17,13 +17,13 @@ mod ssh;
 mod web;
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
 
 use krb5_fido_tests::{Enrolled, PASSWORD, add_service, compile, kadmin};
-use krb5_testrealm::{Finished, Realm};
+use krb5_testrealm::{Finished, Realm, library_directory, packaged};
 
 const PIN: &str = "1234";
 const TOUCH: &str = "Touch your security key (software key) to log in to KRBTEST.COM.\n";
@@ -55,22 +55,6 @@ fn source(name: &str) -> PathBuf {
 fn login_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| compile(&source("login.c"), env!("CARGO_TARGET_TMPDIR")))
-}
-
-/// A file of a package that deps.sh only unpacks, since installing it would change the machine; where it is installed, of
-/// that.
-fn packaged(package: &str, file: &str) -> PathBuf {
-    let modules = format!("lib/{}-linux-gnu/security", env::consts::ARCH);
-    let directories = ["usr/sbin", &modules, &format!("usr/{modules}")];
-    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/deb");
-    let mut places = [unpacked.join(package), PathBuf::from("/")]
-        .into_iter()
-        .flat_map(|root| directories.map(|directory| root.join(directory).join(file)));
-    let found = places.find(|path| path.is_file());
-    found
-        .unwrap_or_else(|| panic!("{package} is missing: run `make deps`"))
-        .canonicalize()
-        .unwrap()
 }
 
 /// Runs a script in mount and process namespaces of its own; what it starts ends with it. `$1` is the realm's directory, and
@@ -111,7 +95,12 @@ fn write_accounts(realm: &Realm) {
 fn write_pam_service(realm: &Realm, name: &str) {
     let module = format!(
         "required {module} retain_after_close ccache_dir=FILE:{directory} ccache=FILE:{directory}/ccache",
-        module = packaged("libpam-krb5", "pam_krb5.so").display(),
+        module = packaged(
+            "libpam-krb5",
+            &format!("{}/security/pam_krb5.so", library_directory())
+        )
+        .unwrap()
+        .display(),
         directory = realm.dir().display()
     );
     let text = format!("auth {module}\naccount {module}\nsession {module}\n");

@@ -2,11 +2,10 @@
 //! without. With a password, which PAM checks, it is the server that needs the key.
 
 use krb5_fido_tests::{Enrolled, MarkedHelper, PASSWORD, add_user};
-use krb5_testrealm::{Finished, Realm};
+use krb5_testrealm::{Finished, Realm, packaged};
 
 use crate::{
-    TOUCH, add_guarded_service, enrolled, in_namespaces, packaged, ticket, waiting, write_accounts,
-    write_pam_service,
+    TOUCH, add_guarded_service, enrolled, in_namespaces, ticket, waiting, write_accounts, write_pam_service,
 };
 
 /// A host with accounts, PAM and Kerberos of its own, whose sshd keeps no record of who was there. sshd clears the environment
@@ -84,7 +83,7 @@ fn run(realm: &Realm, settings: &str, clients: &str) -> Finished {
     write_pam_service(realm, "sshd");
     // The port of kadmind, which does not run.
     let port = realm.kadmind_port().to_string();
-    let sshd = packaged("openssh-server", "sshd");
+    let sshd = packaged("openssh-server", "usr/sbin/sshd").unwrap();
     let arguments = [sshd.to_str().unwrap(), &port, settings, PASSWORD];
     in_namespaces(realm, &format!("{SERVER}{clients}"), &arguments, "")
 }
