@@ -11,11 +11,13 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    Artifacts, Error, Realm,
+    Artifacts, Database, Error, Realm,
     config::Relation,
+    database::Backend,
     ports::Ports,
     realm::KdcLaunch,
     settings::{Settings, check_realm_name},
+    slapd::Access,
 };
 
 /// Which pre-authentication modules a side loads.
@@ -49,6 +51,7 @@ pub struct RealmBuilder {
     kdc_workers: usize,
     kdc_wrapper: Vec<String>,
     kadmind: bool,
+    database: Database,
 }
 
 impl Default for RealmBuilder {
@@ -64,6 +67,7 @@ impl Default for RealmBuilder {
             kdc_workers: 0,
             kdc_wrapper: Vec::new(),
             kadmind: true,
+            database: Database::Db2,
         }
     }
 }
@@ -132,6 +136,12 @@ impl RealmBuilder {
         self
     }
 
+    /// The type of the database; DB2 by default.
+    pub fn database(mut self, database: Database) -> Self {
+        self.database = database;
+        self
+    }
+
     /// Creates the database and starts the daemons. They are ready when it returns.
     ///
     /// # Errors
@@ -159,10 +169,17 @@ impl RealmBuilder {
             .path()
             .canonicalize()
             .map_err(Error::file("find", directory.path()))?;
+        let backend = match self.database {
+            Database::Db2 => Backend::Db2,
+            Database::Lmdb => Backend::Lmdb,
+            Database::Ldap => Backend::Ldap(Access::new(&canonical)?),
+        };
         let settings = Settings {
             realm: self.realm,
             directory: canonical,
             ports: Ports::claim()?,
+            primary: None,
+            backend,
             client_module,
             helper,
             kdc_module,

@@ -76,8 +76,13 @@ impl Daemon {
 
     /// Waits until the output holds `sentinel` `count` times.
     pub(crate) fn await_ready(&mut self, sentinel: &str, count: usize) -> Result<(), StartEnd> {
+        self.await_that(|daemon| daemon.output().matches(sentinel).count() >= count)
+    }
+
+    /// Waits until it is ready by this measure.
+    pub(crate) fn await_that(&mut self, is_ready: impl Fn(&Self) -> bool) -> Result<(), StartEnd> {
         let deadline = Instant::now() + READY_LIMIT;
-        while self.output().matches(sentinel).count() < count {
+        while !is_ready(self) {
             if has_exited(&self.child) {
                 return Err(self.reap().map_or_else(StartEnd::Lost, StartEnd::Exited));
             }
@@ -97,6 +102,11 @@ impl Daemon {
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The process, to be signalled; `None` once it has ended.
+    pub(crate) fn process(&self) -> Option<Pid> {
+        (!self.reaped && !has_exited(&self.child)).then(|| Pid::from_child(&self.child))
     }
 
     /// Waits for the process after killing what still runs of its group: a supervisor that was killed leaves workers.

@@ -43,7 +43,7 @@ pub enum Error {
 
     /// A program of the system is not there.
     #[error(
-        "{0} is neither in PATH nor in /usr/sbin: install krb5-kdc, krb5-admin-server, krb5-user and util-linux"
+        "{0} is neither in PATH nor in /usr/sbin: install krb5-kdc, krb5-admin-server, krb5-user, ldap-utils and util-linux"
     )]
     ProgramMissing(String),
 
@@ -102,6 +102,23 @@ pub enum Error {
     /// kadmind did not start. The log carries its reason.
     #[error("kadmind {0}")]
     KadmindStart(StartFailure),
+
+    /// kpropd did not start. The log carries its reason.
+    #[error("kpropd {0}")]
+    KpropdStart(StartFailure),
+
+    /// A replica did not get what the primary has.
+    #[error("replica not up to date after {} s:\n{log}", limit.as_secs_f32())]
+    Propagation {
+        /// What kpropd printed.
+        log: String,
+        /// How long it was given.
+        limit: Duration,
+    },
+
+    /// slapd did not start. The log carries its reason.
+    #[error("slapd {0}")]
+    SlapdStart(StartFailure),
 
     /// The software key did not start. The log carries its reason.
     #[error("softkey {0}")]

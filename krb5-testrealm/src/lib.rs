@@ -13,8 +13,8 @@
 //! ```
 //!
 //! Everything a realm needs lies in one directory: database, stash, update log, configuration, logs, replay and
-//! credential caches. It listens on 127.0.0.1 only, reads neither /etc/krb5.conf nor /etc/krb5kdc, asks no DNS, and leaves
-//! nothing behind.
+//! credential caches. It listens on 127.0.0.1 only, but for kpropd of [replicas](Replica), reads neither /etc/krb5.conf nor
+//! /etc/krb5kdc, asks no DNS, and leaves nothing behind.
 
 #![forbid(unsafe_code)]
 
@@ -22,20 +22,28 @@ mod artifacts;
 mod builder;
 mod config;
 mod daemon;
+mod database;
 mod error;
+mod host;
+mod kprop;
 mod packages;
 mod ports;
 mod process;
 mod realm;
+mod reconfigured;
+mod replica;
 mod second_kdc;
 mod settings;
+mod slapd;
 mod softkey;
 
 pub use artifacts::Artifacts;
 pub use builder::{Modules, RealmBuilder};
+pub use database::Database;
 pub use error::{Error, StartEnd, StartFailure};
 pub use packages::{library_directory, packaged};
 pub use process::Finished;
 pub use realm::{COMMAND_LIMIT, LogMark, Realm};
+pub use replica::{Propagation, Replica};
 pub use second_kdc::SecondKdc;
 pub use softkey::{Presence, SoftKey};

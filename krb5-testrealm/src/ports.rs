@@ -18,7 +18,8 @@ const FIRST: u16 = 20_000;
 const BLOCK: u16 = 4;
 const BLOCKS: u16 = 3_000;
 
-/// A block of four ports: KDC, kadmind, password change, incremental propagation.
+/// A block of four ports: KDC, kadmind, password change, propagation: where a primary is asked for updates, and a replica sent
+/// the whole.
 ///
 /// krb5kdc and kadmind set SO_REUSEPORT, so that two of them would share one port without a word. What keeps realms
 /// apart is a claim: a socket in the abstract namespace, which like the ports belongs to the network namespace, and

@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
     thread,
@@ -13,10 +13,11 @@ use std::{
 use crate::{
     Artifacts, Error, Finished, Modules, Presence, RealmBuilder, SecondKdc, SoftKey, StartFailure,
     builder::Directory,
-    config::Relation,
     daemon::{Daemon, find_program},
+    database::Backend,
+    kprop::KPROP,
     process::{OutputFiles, read_text, read_text_from, run_to_end},
-    settings::{KDC_LOG, Krb5Conf, Settings},
+    settings::{KDC_LOG, Krb5Conf, OWN_STATE, Settings},
 };
 
 /// How long a command may run unless its caller says otherwise.
@@ -41,15 +42,19 @@ pub struct Realm {
     // In the order of dropping: the daemons before their ports and their directory.
     kdc: Option<Daemon>,
     kadmind: Option<Daemon>,
-    settings: Settings,
+    /// Where the principals are in LDAP.
+    pub(crate) slapd: Option<Daemon>,
+    pub(crate) settings: Settings,
     further_realms: Vec<String>,
     launch: KdcLaunch,
     runs: AtomicU32,
+    /// How many replicas were made.
+    pub(crate) replicas: AtomicU32,
     _directory: Directory,
 }
 
 /// How krb5kdc is started.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct KdcLaunch {
     /// 0 for a single process.
     pub(crate) workers: usize,
@@ -73,27 +78,40 @@ impl Realm {
         launch: KdcLaunch,
         kadmind: bool,
     ) -> Result<Self, Error> {
-        for name in ["home", "runs"] {
-            let path = settings.file(name);
-            fs::create_dir(&path).map_err(Error::file("create directory", path))?;
+        let mut realm = Self::prepare(settings, directory, launch)?;
+        match realm.settings.backend {
+            Backend::Ldap(_) => realm.create_directory()?,
+            Backend::Db2 | Backend::Lmdb => realm.create_database(realm.name())?,
         }
-        settings.write()?;
-        let runs = AtomicU32::new(0);
-        let mut realm = Realm {
-            kdc: None,
-            kadmind: None,
-            settings,
-            further_realms: Vec::new(),
-            launch,
-            runs,
-            _directory: directory,
-        };
-        realm.create_database(realm.name())?;
         realm.restart_kdc()?;
         if kadmind {
             realm.start_kadmind()?;
         }
         Ok(realm)
+    }
+
+    /// Everything but a database, and nothing that runs.
+    pub(crate) fn prepare(
+        settings: Settings,
+        directory: Directory,
+        launch: KdcLaunch,
+    ) -> Result<Self, Error> {
+        for name in ["home", "runs"] {
+            let path = settings.file(name);
+            fs::create_dir(&path).map_err(Error::file("create directory", path))?;
+        }
+        settings.write()?;
+        Ok(Realm {
+            kdc: None,
+            kadmind: None,
+            slapd: None,
+            settings,
+            further_realms: Vec::new(),
+            launch,
+            runs: AtomicU32::new(0),
+            replicas: AtomicU32::new(0),
+            _directory: directory,
+        })
     }
 
     /// The realm's name.
@@ -104,6 +122,11 @@ impl Realm {
     /// The directory with all its files, absolute.
     pub fn dir(&self) -> &Path {
         &self.settings.directory
+    }
+
+    /// The directory in which the KDC keeps its counters, with our modules and unless `fido_state_dir` is set.
+    pub fn state_dir(&self) -> PathBuf {
+        self.settings.state_directory(OWN_STATE)
     }
 
     /// The KDC's port on 127.0.0.1, UDP and TCP.
@@ -365,10 +388,11 @@ impl Realm {
     }
 
     fn start_kadmind(&mut self) -> Result<(), Error> {
-        let (pid_file, dump) = (self.settings.file("kadmind.pid"), self.settings.file("dump"));
+        let [pid_file, dump, kprop] = ["kadmind.pid", "dump", KPROP].map(|name| self.settings.file(name));
         let mut arguments: Vec<&OsStr> = ["-nofork", "-r", self.name(), "-P"].map(OsStr::new).into();
-        // A replica's full propagation is dumped here instead of the KDC's state directory.
+        // What a replica is sent as a whole is dumped here instead of the KDC's state directory.
         arguments.extend([pid_file.as_os_str(), "-F".as_ref(), dump.as_os_str()]);
+        arguments.extend(["-K".as_ref(), kprop.as_os_str()]);
         let kadmind = find_program("kadmind")?;
         arguments.insert(0, kadmind.as_os_str());
         let mut daemon = self.start_daemon("kadmind", &arguments)?;
@@ -394,7 +418,7 @@ impl Realm {
     /// Commands are told by its name that it is meant, as in `kadmin.local -r NAME`; kadmind does not serve it.
     ///
     /// # Errors
-    /// [`Error::RealmName`], [`Error::Command`] for one that is there, and those of [`Realm::restart_kdc`].
+    /// [`Error::RealmName`], [`Error::Command`] for one that is there and in LDAP, and those of [`Realm::restart_kdc`].
     pub fn serve_also(&mut self, name: &str) -> Result<(), Error> {
         self.settings.add_realm(name)?;
         self.settings.write()?;
@@ -409,46 +433,6 @@ impl Realm {
             .checked()
             .map(drop)
     }
-
-    /// Gives a relation of kdc.conf these values instead of all that it had, and restarts the KDC. Without values it
-    /// gets back what the realm writes by itself. kadmind goes on as it was started.
-    ///
-    /// # Errors
-    /// [`Error::RelationName`], and those of [`Realm::restart_kdc`].
-    pub fn set_kdc_relation(&mut self, address: &str, values: &[&str]) -> Result<(), Error> {
-        replace(
-            &mut self.settings.kdc_relations,
-            address,
-            values,
-            &self.settings.realm,
-        )?;
-        self.settings.write()?;
-        self.restart_kdc()
-    }
-
-    /// Gives a relation of krb5.conf these values instead of all that it had. Without values it gets back what the
-    /// realm writes by itself.
-    ///
-    /// # Errors
-    /// [`Error::RelationName`].
-    pub fn set_client_relation(&mut self, address: &str, values: &[&str]) -> Result<(), Error> {
-        replace(
-            &mut self.settings.client_relations,
-            address,
-            values,
-            &self.settings.realm,
-        )?;
-        self.settings.write()
-    }
-}
-
-fn replace(relations: &mut Vec<Relation>, address: &str, values: &[&str], realm: &str) -> Result<(), Error> {
-    let named = Relation::parse(address, "", realm)?;
-    relations.retain(|relation| !relation.same_relation(&named));
-    for value in values {
-        relations.push(Relation::parse(address, value, realm)?);
-    }
-    Ok(())
 }
 
 impl Drop for Realm {

@@ -1,6 +1,10 @@
 //! A further KDC of a realm, as realms have them that must not depend on one machine.
 
-use std::{ffi::OsStr, path::PathBuf, thread};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    thread,
+};
 
 use crate::{
     Artifacts, Error, Modules, StartFailure,
@@ -20,6 +24,7 @@ pub struct SecondKdc {
     daemon: Daemon,
     ports: Ports,
     log: PathBuf,
+    state: PathBuf,
 }
 
 impl SecondKdc {
@@ -27,10 +32,11 @@ impl SecondKdc {
         let ports = Ports::claim()?;
         let module = module_path(modules, Artifacts::kdc_module)?;
         let name = format!("kdc-{}", ports.kdc());
-        let log = format!("{name}.log");
+        let (log, state) = (format!("{name}.log"), format!("{name}.fido"));
         let place = KdcPlace {
             port: ports.kdc(),
             log: &log,
+            state: &state,
             module: module.as_deref(),
         };
         let profile = format!("{name}.conf");
@@ -49,6 +55,7 @@ impl SecondKdc {
             daemon: Daemon::start(&command, &environment, &settings.directory, output)?,
             ports,
             log: settings.file(&log),
+            state: settings.state_directory(&state),
         };
         match kdc.daemon.await_ready(KDC_READY, 1) {
             Ok(()) => Ok(kdc),
@@ -67,6 +74,11 @@ impl SecondKdc {
     /// The value of the relation `kdc` that stands for it.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port())
+    }
+
+    /// The directory in which it keeps its counters: beside a DB2 database that of all its KDCs, else one of its own.
+    pub fn state_dir(&self) -> &Path {
+        &self.state
     }
 
     /// All that it has logged.

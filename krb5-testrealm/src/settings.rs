@@ -14,12 +14,17 @@ use crate::{
     Error,
     config::{Configuration, Relation},
     daemon::search_path,
+    database::Backend,
     ports::Ports,
 };
 
 /// The KDC's log in the realm's directory.
 pub(crate) const KDC_LOG: &str = "kdc.log";
 const KDC_CONF: &str = "kdc.conf";
+/// What our module makes beside a DB2 database.
+const DEFAULT_STATE: &str = "fido";
+/// The same for the KDC that every realm has, where the database is none.
+pub(crate) const OWN_STATE: &str = "kdc.fido";
 /// The variable that names the file which a KDC reads as its kdc.conf.
 pub(crate) const KDC_PROFILE: &str = "KRB5_KDC_PROFILE";
 
@@ -44,12 +49,26 @@ impl Krb5Conf {
     }
 }
 
-/// What differs between the KDCs of a realm.
+/// The machine whose database is propagated to this one, and its ports.
+#[derive(Debug, Clone)]
+pub(crate) struct Primary {
+    pub(crate) host: String,
+    pub(crate) kdc: u16,
+    pub(crate) kadmind: u16,
+    pub(crate) kpasswd: u16,
+    pub(crate) iprop: u16,
+    /// Whether this machine asks for updates, instead of being sent the whole.
+    pub(crate) is_asked: bool,
+}
+
+/// What differs between the KDCs over one database.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KdcPlace<'a> {
     pub(crate) port: u16,
     /// The log's name in the realm's directory.
     pub(crate) log: &'a str,
+    /// The name of what it keeps its counters in, where that is not beside the database.
+    pub(crate) state: &'a str,
     pub(crate) module: Option<&'a Path>,
 }
 
@@ -60,6 +79,9 @@ pub(crate) struct Settings {
     /// Absolute, without symbolic links.
     pub(crate) directory: PathBuf,
     pub(crate) ports: Ports,
+    /// Of a replica.
+    pub(crate) primary: Option<Primary>,
+    pub(crate) backend: Backend,
     pub(crate) client_module: Option<PathBuf>,
     pub(crate) helper: Option<PathBuf>,
     pub(crate) kdc_module: Option<PathBuf>,
@@ -100,15 +122,25 @@ impl Settings {
             self.write_file(kind.file_name(), &self.krb5_conf(kind)?.to_string())?;
         }
         self.write_kdc_conf(KDC_CONF, self.own_place())?;
-        self.write_file("kadm5.acl", &format!("*/admin@{} *\n", self.realm))
+        let realm = &self.realm;
+        self.write_file("kadm5.acl", &format!("*/admin@{realm} *\nkiprop/*@{realm} p\n"))
     }
 
     fn own_place(&self) -> KdcPlace<'_> {
         KdcPlace {
             port: self.ports.kdc(),
             log: KDC_LOG,
+            state: OWN_STATE,
             module: self.kdc_module.as_deref(),
         }
+    }
+
+    /// Where a KDC keeps its counters: beside a DB2 database, else where it is told.
+    pub(crate) fn state_directory(&self, state: &str) -> PathBuf {
+        self.file(match self.backend {
+            Backend::Db2 => DEFAULT_STATE,
+            Backend::Lmdb | Backend::Ldap(_) => state,
+        })
     }
 
     /// Writes what a KDC at this place reads as its kdc.conf.
@@ -122,7 +154,7 @@ impl Settings {
     }
 
     fn krb5_conf(&self, kind: Krb5Conf) -> Result<Configuration, Error> {
-        let mut defaults = self.common_relations();
+        let mut defaults = self.common_relations(kind);
         if kind == Krb5Conf::Client {
             let section = ["realms", &self.realm];
             let helper = self.helper.as_deref().map(utf8).transpose()?;
@@ -143,9 +175,10 @@ impl Settings {
         Ok(Configuration::merge(defaults, &chosen))
     }
 
-    fn common_relations(&self) -> Vec<Relation> {
+    fn common_relations(&self, kind: Krb5Conf) -> Vec<Relation> {
         let library = |name, value: &str| Relation::new(&["libdefaults"], name, value);
-        let realm = |name, port| Relation::new(&["realms", &self.realm], name, format!("127.0.0.1:{port}"));
+        let realm = |name, address| Relation::new(&["realms", &self.realm], name, address);
+        let [kdc, kadmind, kpasswd] = self.addresses(kind);
         vec![
             library("default_realm", &self.realm),
             library("dns_lookup_kdc", "false"),
@@ -153,15 +186,32 @@ impl Settings {
             library("dns_canonicalize_hostname", "false"),
             library("rdns", "false"),
             library("qualify_shortname", ""),
-            realm("kdc", self.ports.kdc()),
-            realm("admin_server", self.ports.kadmind()),
-            realm("kpasswd_server", self.ports.kpasswd()),
+            realm("kdc", kdc),
+            realm("admin_server", kadmind),
+            realm("kpasswd_server", kpasswd),
         ]
+    }
+
+    /// KDC, kadmind and password change.
+    fn addresses(&self, kind: Krb5Conf) -> [String; 3] {
+        let here = |port| format!("127.0.0.1:{port}");
+        let Some(primary) = &self.primary else {
+            return [self.ports.kdc(), self.ports.kadmind(), self.ports.kpasswd()].map(here);
+        };
+        let (kadmind, kpasswd) = (primary.kadmind, primary.kpasswd);
+        match kind {
+            Krb5Conf::Client | Krb5Conf::StockClient => [self.ports.kdc(), kadmind, kpasswd].map(here),
+            // kpropd, which wants the name of the machine and may ask before there is a KDC here.
+            Krb5Conf::Daemon => {
+                let there = |port| format!("{}:{port}", primary.host);
+                [here(primary.kdc), there(kadmind), there(kpasswd)]
+            }
+        }
     }
 
     fn kdc_conf(&self, place: KdcPlace<'_>) -> Result<Configuration, Error> {
         let mut defaults = self.kdc_realm_relations(place.port)?;
-        defaults.push(Relation::new(&["dbmodules", "db"], "db_library", "db2"));
+        defaults.extend(self.backend.relations()?);
         for (program, log) in [
             ("kdc", place.log),
             ("admin_server", "kadmind.log"),
@@ -178,6 +228,11 @@ impl Settings {
                 "edwards25519",
             )),
             Some(path) => {
+                if !matches!(self.backend, Backend::Db2) {
+                    let state = self.state_directory(place.state);
+                    let section = ["realms", &self.realm];
+                    defaults.push(Relation::new(&section, "fido_state_dir", utf8(&state)?));
+                }
                 defaults.push(load_module("kdcpreauth", "spake", path));
                 defaults.push(load_module("kdcpolicy", "fido", path));
             }
@@ -190,6 +245,9 @@ impl Settings {
         let listen = |name, port| realm(name, format!("127.0.0.1:{port}"));
         let file = |name, file| Ok::<_, Error>(realm(name, utf8(&self.file(file))?.to_owned()));
         let ports = &self.ports;
+        let primary = self.primary.as_ref();
+        let iprop = primary.map_or(ports.iprop(), |primary| primary.iprop);
+        let has_log = self.backend.has_update_log() && primary.is_none_or(|primary| primary.is_asked);
         Ok(vec![
             listen("kdc_listen", kdc),
             listen("kdc_tcp_listen", kdc),
@@ -197,8 +255,8 @@ impl Settings {
             listen("kpasswd_listen", ports.kpasswd()),
             listen("iprop_listen", ports.iprop()),
             // kadmind insists on the port beside the address.
-            realm("iprop_port", ports.iprop().to_string()),
-            realm("iprop_enable", "true".into()),
+            realm("iprop_port", iprop.to_string()),
+            realm("iprop_enable", has_log.to_string()),
             file("iprop_logfile", "principal.ulog")?,
             realm("database_module", "db".into()),
             file("database_name", "principal")?,
@@ -215,7 +273,7 @@ impl Settings {
             value.push(self.file(name));
             value
         };
-        vec![
+        let mut variables = vec![
             ("PATH", search_path()),
             ("HOME", file("home")),
             ("LANG", "C".into()),
@@ -229,7 +287,9 @@ impl Settings {
             ("KRB5RCACHEDIR", self.directory.clone().into_os_string()),
             // Never written: it keeps GSS-API from the machine's /etc/gss.
             ("GSS_MECH_CONFIG", file("gss-mechanisms")),
-        ]
+        ];
+        variables.extend(self.backend.libraries().map(|path| ("LD_LIBRARY_PATH", path)));
+        variables
     }
 }
 
@@ -246,7 +306,7 @@ fn load_module(interface: &str, name: &str, path: &str) -> Relation {
     Relation::new(&["plugins", interface], "module", format!("{name}:{path}"))
 }
 
-fn utf8(path: &Path) -> Result<&str, Error> {
+pub(crate) fn utf8(path: &Path) -> Result<&str, Error> {
     path.to_str().ok_or_else(|| Error::PathNotUtf8(path.into()))
 }
 
@@ -265,6 +325,8 @@ mod tests {
             realm: "R.TEST".into(),
             directory: "/nowhere".into(),
             ports: Ports::claim().unwrap(),
+            primary: None,
+            backend: Backend::Db2,
             client_module: module.map(Into::into),
             helper: module.map(|_| "/built/helper".into()),
             kdc_module: module.map(Into::into),

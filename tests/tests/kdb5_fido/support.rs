@@ -121,13 +121,7 @@ pub(crate) fn flags(realm: &Realm, principal: &str) -> String {
 
 /// The last serial number of the update log.
 pub(crate) fn serial(realm: &Realm) -> u32 {
-    let mut kproplog = realm.command("kproplog");
-    kproplog.arg("-h");
-    let text = realm.run(kproplog, "").unwrap().checked().unwrap().stdout;
-    let line = text
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Last serial # : "));
-    line.unwrap().parse().unwrap()
+    realm.last_serial().unwrap().unwrap()
 }
 
 /// All that the database and the update log say of a principal. Reads, compares, and takes notice of every write.

@@ -86,7 +86,7 @@ impl Scene {
     }
 
     fn directory(&self) -> PathBuf {
-        self.realm.dir().join("fido")
+        self.realm.state_dir()
     }
 
     /// Whoever has no key is not concerned.
