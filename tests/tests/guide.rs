@@ -1,26 +1,31 @@
-//! The admin guide's procedures for replicas, followed to the letter on two machines with Debian's own paths: mount and UTS
+//! The admin guide's procedures for more than one KDC, followed to the letter on two machines with Debian's own paths: mount and UTS
 //! namespaces over one network of their own, so that the machine itself is not touched.
 #![allow(missing_docs, reason = "a test program")]
 #![allow(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests: a failure in one is the test's"
 )]
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use krb5_testrealm::{Artifacts, packaged};
+use krb5_testrealm::{Artifacts, library_directory, packaged};
 
 /// Two machines, each with layers over the machine's files, and an address. kdc1 has a realm with the modules, in which alice
 /// has a key. scp, systemctl and the daemons' places are all that is not real.
 const MACHINES: &str = r#"
-layers=$1 artifacts=$2 kpropd=$3
+layers=$1
 mount -t tmpfs tmpfs "$layers"
 ip link set lo up
 for number in 1 2; do ip addr add 10.88.0.$number/32 dev lo; done
-mkdir "$layers/bin"
+mkdir "$layers/bin" "$layers/slapd"
 PATH=$layers/bin:$artifacts:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH layers kpropd
+export PATH layers
 
 # As far as the guide uses them.
 cat > "$layers/bin/scp" <<'X'
@@ -56,6 +61,8 @@ for directory in /etc /var/lib/krb5kdc; do
     mount -t overlay overlay -o "lowerdir=$directory,upperdir=$layer/upper,workdir=$layer/work" "$directory"
 done
 mount -t tmpfs tmpfs /run
+mkdir /run/slapd
+mount --bind "$layers/slapd" /run/slapd
 hostname $1.example.com
 rm -f /etc/krb5kdc/* /var/lib/krb5kdc/* /etc/krb5.keytab
 printf '127.0.0.1 localhost\n10.88.0.1 kdc1.example.com\n10.88.0.2 kdc2.example.com\n' > /etc/hosts
@@ -77,12 +84,13 @@ cat > /etc/krb5.conf <<Y
     clpreauth = {
         module = spake:$artifacts/libkrb5_fido_client.so
     }
+[dbmodules]
+    db_module_dir = $kdb_modules
 Y
 sed '/ kdc = kdc1/d' /etc/krb5.conf > /etc/krb5-here.conf
 echo $$ > "$layers/$1"
 exec sleep infinity
 X
-export artifacts
 for machine in kdc1 kdc2; do
     unshare --mount --uts sh "$layers/boot" $machine &
     until [ -s "$layers/$machine" ]; do sleep 0.01; done
@@ -112,23 +120,63 @@ cat > /etc/krb5kdc/kdc.conf <<Y
         module = fido:$artifacts/libkrb5_fido_kdc.so
     }
 Y
-kdb5_util create -s -P master > /dev/null
-kadmin.local addprinc -pw secret +requires_preauth alice > /dev/null
-systemctl restart krb5-kdc
 '
 softkey run --dir "$layers/key" --socket "$layers/key.sock" --presence auto > "$layers/softkey" 2>&1 &
 until grep -q ready "$layers/softkey"; do sleep 0.01; done
 enroll() { on kdc1 kdb5_fido enroll alice --device unix:"$layers/key.sock" --name blue; }
 # At kdc2 alone.
 log_in() {
+    name=${1-alice}
+    export name
     follow kdc2 '
     export KRB5_CONFIG=/etc/krb5-here.conf KRB5CCNAME=FILE:$layers/cache
-    echo secret | kinit alice
+    echo secret | kinit "$name"
     klist -f | grep -o "Flags: .*"
     '
 }
 there() { on kdc2 kadmin.local "$@" 2> "$layers/errors"; }
 await() { until "$@"; do sleep 0.02; done; }
+add_alice='kadmin.local addprinc -pw secret +requires_preauth alice > /dev/null; systemctl restart krb5-kdc'
+"#;
+
+const IN_FILES: &str = r#"
+follow kdc1 'kdb5_util create -s -P master > /dev/null'
+follow kdc1 "$add_alice"
+"#;
+
+/// A directory that both machines reach, with an entry for the KDCs, who may do everything. It is made as krb5's manual has it.
+const IN_LDAP: &str = r#"
+mkdir "$layers/ldap"
+gzip -dc "$schema" > "$layers/kerberos.schema"
+cat > "$layers/slapd.conf" <<X
+include $slapd_schema/core.schema
+include $layers/kerberos.schema
+modulepath $slapd_modules
+moduleload back_mdb
+database mdb
+suffix dc=example,dc=com
+rootdn cn=krb5,dc=example,dc=com
+rootpw directory
+directory $layers/ldap
+X
+LD_LIBRARY_PATH=$slapd_libraries on kdc1 "$slapd" -d 0 -h ldapi:/// -f "$layers/slapd.conf" 2> /dev/null &
+export LD_LIBRARY_PATH=$kdb_libraries
+as_administrator='-D cn=krb5,dc=example,dc=com -w directory -H ldapi:///'
+await on kdc1 ldapsearch -x $as_administrator -s base -b "" > /dev/null 2>&1
+printf 'dn: dc=example,dc=com\nobjectClass: organization\nobjectClass: dcObject\no: example\ndc: example\n' | on kdc1 ldapadd -x $as_administrator > /dev/null
+on kdc1 "$kdb5_ldap_util" $as_administrator create -r EXAMPLE.COM -s -P master > /dev/null
+printf 'directory\ndirectory\n' |
+    on kdc1 "$kdb5_ldap_util" stashsrvpw -f /etc/krb5kdc/ldap.passwords cn=krb5,dc=example,dc=com > /dev/null
+follow kdc1 "$add_alice"
+"#;
+
+/// Changes that both KDCs see at once.
+const SEEN: &str = r#"
+log_in
+enroll
+log_in
+echo "$alias" | on kdc1 ldapmodify -x $as_administrator > /dev/null
+log_in ally
 "#;
 
 /// Changes that are sent.
@@ -183,16 +231,49 @@ fn section(title: &str) -> (Vec<Step>, Vec<String>) {
     (steps.collect(), others.into_iter().map(str::to_owned).collect())
 }
 
-/// Runs a script on the two machines, and gives what was printed.
-fn run(script: &str) -> String {
+/// What the machines are told of the places of files, on the one that they all are.
+fn places() -> Vec<(&'static str, PathBuf)> {
+    const LDAP: &str = "krb5-kdc-ldap";
+    let libraries = library_directory();
+    let find = |package, path: &str| packaged(package, path).unwrap();
+    let krb5 = |path| find(LDAP, &format!("{libraries}/krb5/{path}"));
+    let slapd = find("slapd", "usr/sbin/slapd");
+    let root = slapd.ancestors().nth(3).unwrap().to_owned();
+    vec![
+        ("artifacts", Artifacts::locate().unwrap().directory().to_owned()),
+        ("kpropd", find("krb5-kpropd", "usr/sbin/kpropd")),
+        ("kdb5_ldap_util", find(LDAP, "usr/sbin/kdb5_ldap_util")),
+        (
+            "schema",
+            find(LDAP, "usr/share/doc/krb5-kdc-ldap/kerberos.schema.gz"),
+        ),
+        ("kdb_libraries", krb5("libkdb_ldap.so.1").with_file_name("")),
+        ("slapd_schema", find("slapd", "etc/ldap/schema")),
+        ("slapd_modules", find("slapd", "usr/lib/ldap")),
+        ("slapd_libraries", root.join(libraries.as_str())),
+        ("slapd", slapd),
+    ]
+}
+
+/// Where krb5 finds its databases: those of krb5-kdc-ldap may lie elsewhere.
+fn database_modules(database: &str) -> PathBuf {
+    let path = format!("{}/krb5/plugins/kdb", library_directory());
+    match database {
+        IN_LDAP => packaged("krb5-kdc-ldap", &path).unwrap(),
+        _ => Path::new("/").join(path),
+    }
+}
+
+/// Runs a script on the two machines, with a realm in such a database, and gives what was printed.
+fn run(database: &str, script: &str) -> String {
     let layers = tempfile::tempdir().unwrap();
     let output = Command::new("unshare")
         .args(["--mount", "--net", "--uts", "--pid", "--fork", "--kill-child"])
         .args(["--map-root-user", "--mount-proc", "sh", "-euc"])
         .args([&format!("{MACHINES}{script}"), "sh"])
         .arg(layers.path())
-        .arg(Artifacts::locate().unwrap().directory())
-        .arg(packaged("krb5-kpropd", "usr/sbin/kpropd").unwrap())
+        .envs(places())
+        .env("kdb_modules", database_modules(database))
         .env_remove("KRB5_CONFIG")
         .output()
         .unwrap();
@@ -202,13 +283,20 @@ fn run(script: &str) -> String {
     text
 }
 
-/// alice logs in with the password first, and with her key once the replica knows of it.
-fn assert_logins(text: &str) {
-    let flags: Vec<_> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("Flags: "))
-        .collect();
-    assert_eq!(flags, ["IA", "IHA"], "{text}");
+fn scripts(steps: &[Step]) -> String {
+    steps.iter().map(Step::script).collect()
+}
+
+/// Appends relations to kdc.conf of a machine.
+fn configure(machine: &str, relations: &str) -> String {
+    let text = format!("cat >> /etc/krb5kdc/kdc.conf <<X{relations}X\n");
+    format!("follow {machine} {}\n", quoted(&text))
+}
+
+/// alice logs in with the password first, and with her key once kdc2 knows of it.
+fn assert_logins(text: &str, expected: &[&str]) {
+    let flags = text.lines().filter_map(|line| line.strip_prefix("Flags: "));
+    assert_eq!(flags.collect::<Vec<_>>(), expected, "{text}");
 }
 
 #[test]
@@ -216,20 +304,33 @@ fn replica_with_kprop() {
     let (steps, _) = section("Replicas with kprop");
     let send = &steps[2];
     assert!(send.text.contains("kprop kdc2"), "{}", send.text);
-    let followed: String = steps.iter().map(Step::script).collect();
-    let send = quoted(&send.text);
-    assert_logins(&run(&format!("{followed}send={send}\n{SENT}")));
+    let (followed, send) = (scripts(&steps), quoted(&send.text));
+    let text = run(IN_FILES, &format!("{IN_FILES}{followed}send={send}\n{SENT}"));
+    assert_logins(&text, &["IA", "IHA"]);
 }
 
 #[test]
 fn replica_with_iprop() {
     let (kprop, _) = section("Replicas with kprop");
     let (iprop, relations) = section("Replicas with iprop");
-    let [before, _dump, start] = [&kprop[..2], &kprop[2..3], &kprop[3..]];
-    let configure = format!("cat >> /etc/krb5kdc/kdc.conf <<X{}X\n", relations[0]);
-    let configured = ["kdc1", "kdc2"].map(|machine| format!("follow {machine} {}\n", quoted(&configure)));
-    let scripts = |steps: &[Step]| steps.iter().map(Step::script).collect::<String>();
-    let followed = format!("{}{}{}", scripts(before), configured.concat(), scripts(&iprop));
-    let start = quoted(&start[0].text);
-    assert_logins(&run(&format!("{followed}start={start}\n{ASKED}")));
+    // All but the dump, and the KDC of the replica at the end.
+    let (before, iprop) = (scripts(&kprop[..2]), scripts(&iprop));
+    let configured = ["kdc1", "kdc2"]
+        .map(|machine| configure(machine, &relations[0]))
+        .concat();
+    let start = quoted(&kprop[3].text);
+    let followed = format!("{IN_FILES}{before}{configured}{iprop}start={start}\n{ASKED}");
+    assert_logins(&run(IN_FILES, &followed), &["IA", "IHA"]);
+}
+
+#[test]
+fn second_kdc_on_one_directory() {
+    let (steps, others) = section("KDCs on one directory");
+    let [relations, alias] = &others[..] else {
+        panic!("{others:?}")
+    };
+    let (configured, followed) = (configure("kdc1", relations), scripts(&steps));
+    let alias = quoted(alias.trim());
+    let script = format!("{configured}{IN_LDAP}{followed}alias={alias}\n{SEEN}");
+    assert_logins(&run(IN_LDAP, &script), &["IA", "IHA", "IHA"]);
 }

@@ -96,3 +96,22 @@ fn demanded_indicator() {
         assert_eq!(ask_for(realm, "host/vault").success(), has_key);
     }
 }
+
+#[test]
+fn failures_are_counted_by_each_kdc() {
+    let fleet = Fleet::pair(Kprop).enrol();
+    kadmin(&fleet.primary, &["addpol", "-maxfailure", "2", "strict"]);
+    kadmin(&fleet.primary, &["modprinc", "-policy", "strict", "alice"]);
+    fleet.propagate();
+    let replica = fleet.replicas[0].realm();
+    let fail = |realm: &Realm| {
+        let login = realm.kinit("alice", "incorrect horse", &[]).unwrap();
+        assert_refused(realm, &login, "Password incorrect");
+    };
+    fail(replica);
+    fail(replica);
+    let locked = replica.kinit("alice", PASSWORD, &[]).unwrap();
+    assert_refused(replica, &locked, "Client's credentials have been revoked");
+    fail(&fleet.primary);
+    log_in(&fleet.primary, "IHA");
+}
