@@ -343,6 +343,11 @@ impl Realm {
         self.kdc.as_ref().map(Daemon::id)
     }
 
+    /// Whether the KDC runs: it may have ended by itself.
+    pub fn kdc_is_running(&self) -> bool {
+        self.kdc.as_ref().and_then(Daemon::process).is_some()
+    }
+
     /// kadmind's process id, if it runs.
     pub fn kadmind_pid(&self) -> Option<u32> {
         self.kadmind.as_ref().map(Daemon::id)
