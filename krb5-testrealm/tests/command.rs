@@ -51,16 +51,22 @@ struct Running {
 
 /// Starts a script in a realm and waits until it has made the file `started` in the realm's directory.
 fn start_script(script: &str) -> Running {
+    start_prepared_script("true", script)
+}
+
+/// The same with something that is done before the command counts as started.
+fn start_prepared_script(preparation: &str, script: &str) -> Running {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("realm");
-    let script = format!("touch {}; {script}", directory.join("started").display());
+    let started = directory.join("started");
+    let script = format!("{preparation}; touch {}; {script}", started.display());
     let mut command = program();
     command
         .args(["run", "--stock", "--dir"])
         .arg(&directory)
         .args(["--", "sh", "-c", &script]);
     let child = command.spawn().unwrap();
-    assert!(eventually(|| directory.join("started").exists()));
+    assert!(eventually(|| started.exists()));
     let daemons = ["krb5kdc.pid", "kadmind.pid"].map(|file| read_pid(&directory.join(file)));
     Running {
         child,
@@ -198,7 +204,7 @@ fn interrupt_without_a_terminal_reaches_the_command_and_the_realm_is_removed() {
 
 #[test]
 fn command_that_ignores_termination_is_killed() {
-    let mut running = start_script("trap '' TERM; while :; do sleep 1; done");
+    let mut running = start_prepared_script("trap '' TERM", "while :; do sleep 1; done");
     running.signal(Signal::TERM);
     assert_eq!(running.child.wait().unwrap().code(), Some(128 + 9));
     assert!(!running.directory.exists() && !running.daemons_live());
