@@ -22,5 +22,5 @@ pub use configuration::configuration;
 pub use cookies::{challenge_cookie, factor_cookie};
 pub use credentials::{attestation_object, authenticator_data, cose_key, record};
 pub use kdc::{Granted, KdcScript, kdc_pass};
-pub use messages::{factor, helper_frames, pa_spake};
+pub use messages::{factor, helper_frames, pa_spake, responder_answer};
 pub use names::{facet_list, suffix_list};

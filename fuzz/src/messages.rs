@@ -2,11 +2,16 @@
 
 use krb5_fido_protocol::{
     Error,
-    fido::factor::FidoFactor,
-    helper::{BODY_MAX, decode, decode_length, encode},
+    fido::{
+        factor::FidoFactor,
+        question::{Answer, Factor},
+    },
+    helper::{BODY_MAX, Message, PIN_MAX, decode, decode_length, encode},
     registry::MESSAGE_MAX,
+    secret::SecretBytes,
     spake::message::{PaSpake, SecondFactor},
 };
+use serde_json::Value;
 
 /// The shortest element that an extensible SEQUENCE skips: an empty one, tag and length.
 const EXTENSION_MIN: usize = 2;
@@ -32,6 +37,29 @@ pub fn pa_spake(data: &[u8]) {
         let padding = data.strip_prefix(written.as_slice());
         assert!(padding.is_some_and(|padding| padding.len() <= PADDING_MAX));
     }
+}
+
+/// What a program answers to the responder question.
+///
+/// # Panics
+/// If it is not read as krb5_fido.h describes it.
+pub fn responder_answer(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let value: Option<Value> = serde_json::from_str(text).ok();
+    let Ok(answer) = Answer::parse(text) else { return };
+    let value = value.expect("it was read");
+    let member = |name| value.get(name).and_then(Value::as_str);
+    assert_eq!(answer.choice.device.as_deref(), member("device"));
+    let pin = answer.choice.pin.as_ref().map(SecretBytes::expose);
+    assert_eq!(pin, member("pin").map(str::as_bytes));
+    assert!(pin.is_none_or(|pin| (1..=PIN_MAX).contains(&pin.len())));
+    let factor = answer.factor.map(|factor| match factor {
+        Factor::Fido => "fido",
+        Factor::None => "none",
+    });
+    assert_eq!(factor, member("factor"));
+    // A choice can always be passed on.
+    assert!(encode(&Message::Choose(answer.choice)).is_ok() || text.len() > BODY_MAX / 2);
 }
 
 /// Messages of SF-FIDO.

@@ -24,6 +24,7 @@ fn run(seed: &Seed) {
         "attestation_object" => crate::attestation_object(&seed.bytes),
         "record" => crate::record(&seed.bytes),
         "facet_list" => crate::facet_list(&seed.bytes),
+        "responder_answer" => crate::responder_answer(&seed.bytes),
         "suffix_list" => crate::suffix_list(&seed.bytes),
         "configuration" => crate::configuration(&seed.bytes),
         "helper_frames" => crate::helper_frames(&seed.bytes),

@@ -69,6 +69,19 @@ const CONFIGURATION: [(&str, &str); 14] = [
     ("principal", "a\\@b/c@EXAMPLE.COM\n"),
 ];
 
+const ANSWERS: [(&str, &str); 4] = [
+    ("empty", "{}"),
+    (
+        "whole",
+        r#"{"device":"/dev/hidraw0","pin":"1234","factor":"fido"}"#,
+    ),
+    (
+        "absent",
+        r#"{"device":null,"pin":null,"factor":"none","later":[1]}"#,
+    ),
+    ("escaped", r#"{"device":"unix:\/run\/key","pin":"\u00e4\"\\\n"}"#),
+];
+
 pub(super) fn seeds() -> Vec<Seed> {
     let facets = FACETS.map(|(name, json)| Seed::new("facet_list", name, format!("EXAMPLE.COM\n{json}")));
     let suffixes = REALMS.map(|realm| {
@@ -76,5 +89,11 @@ pub(super) fn seeds() -> Vec<Seed> {
         Seed::new("suffix_list", realm.to_ascii_lowercase(), text)
     });
     let configuration = CONFIGURATION.map(|(name, text)| Seed::new("configuration", name, text));
-    facets.into_iter().chain(suffixes).chain(configuration).collect()
+    let answers = ANSWERS.map(|(name, json)| Seed::new("responder_answer", name, json));
+    facets
+        .into_iter()
+        .chain(suffixes)
+        .chain(configuration)
+        .chain(answers)
+        .collect()
 }
