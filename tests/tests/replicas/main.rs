@@ -28,6 +28,7 @@ macro_rules! each_way {
 mod changes;
 mod late;
 mod primary_down;
+mod state;
 mod updates;
 
 use krb5_fido_tests::{PASSWORD, add_user, assert_ticket, enrol};
