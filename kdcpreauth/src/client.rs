@@ -5,6 +5,7 @@ use std::{ffi::CString, sync::Arc};
 use krb5_fido_protocol::{
     Error as Cause, VerifiedFactor,
     fido::{
+        kdc_settings::{KdcConfiguration, KdcSettings},
         policy::{
             Decision, Enrolment, Subject, decide, is_exempt, is_kadmin, requires_factor, without_realm,
         },
@@ -14,14 +15,11 @@ use krb5_fido_protocol::{
 use krb5_plugin::{Result, kdb::Entry, kdcpreauth::Request};
 use time::UtcDateTime;
 
-use crate::{
-    config::{Configuration, Realm},
-    enrolments, log,
-};
+use crate::{enrolments, log};
 
 /// What is decided about.
 pub(crate) struct Client<'m> {
-    pub(crate) realm: &'m Realm,
+    pub(crate) realm: &'m KdcSettings,
     pub(crate) enrolment: Arc<Enrolment>,
     pub(crate) now: UtcDateTime,
     name: Vec<u8>,
@@ -33,7 +31,7 @@ impl<'m> Client<'m> {
     /// Reads the client's entry. The realm is that of the entry: the one whose database this is. The service is named by its
     /// entry where that is known, since a request may use an alias; the policy module, which has the last word, knows it.
     pub(crate) fn read(
-        configuration: &'m Configuration,
+        configuration: &'m KdcConfiguration,
         request: Request<'_>,
         entry: Entry<'_>,
         server: Option<Entry<'_>>,
@@ -71,23 +69,15 @@ impl<'m> Client<'m> {
         self.enrolment.requirements(&self.realm.settings, self.now)
     }
 
-    /// The authentication indicators that a factor is worth: after a touch the client's own, or else the realm's; after
-    /// PIN or fingerprint the realm's for that, too.
+    /// The authentication indicators that a factor is worth.
     pub(crate) fn indicators(&self, verified: &VerifiedFactor) -> Vec<CString> {
-        let mut indicators = self.realm.spake_indicators.clone();
-        if verified.is_hardware() {
-            match self.enrolment.indicators() {
-                // Words of an attribute hold no NUL: it ends the attribute.
-                Some(own) => {
-                    indicators.extend(own.iter().filter_map(|word| CString::new(word.as_str()).ok()))
-                }
-                None => indicators.extend_from_slice(&self.realm.fido_indicators),
-            }
-        }
-        if verified.is_user_verified() {
-            indicators.extend_from_slice(&self.realm.fido_uv_indicators);
-        }
-        indicators
+        let words = self.realm.indicators_for(
+            &self.enrolment,
+            verified.is_hardware(),
+            verified.is_user_verified(),
+        );
+        // None of them holds a NUL: it ends an attribute, and a value of kdc.conf.
+        words.filter_map(|word| CString::new(word).ok()).collect()
     }
 
     /// Writes into the log why none of its keys may be used.

@@ -2,6 +2,7 @@
 
 use core::ffi::CStr;
 
+use krb5_fido_protocol::fido::kdc_settings::KdcConfiguration;
 use krb5_plugin::{
     Context, Error, Failure, Profile,
     kdb::Entry,
@@ -9,10 +10,10 @@ use krb5_plugin::{
     kdcpreauth::Request,
 };
 
-use crate::{client::Client, config::Configuration, log, marks};
+use crate::{client::Client, config::read_configuration, log, marks};
 
 /// Refuses any ticket that needs a verified factor and did not come out of one, and limits those that need none.
-pub(crate) struct FidoPolicy(Configuration);
+pub(crate) struct FidoPolicy(KdcConfiguration);
 
 impl Module for FidoPolicy {
     const NAME: &'static CStr = c"fido";
@@ -20,7 +21,7 @@ impl Module for FidoPolicy {
 
     /// The one init function whose error keeps the KDC from starting: the configuration is checked here.
     fn init(context: Context<'_>) -> Result<Self, Failure> {
-        Configuration::read(&Profile::of(context)?).map(Self)
+        read_configuration(&Profile::of(context)?).map(Self)
     }
 
     fn check_as(
@@ -49,7 +50,10 @@ impl Module for FidoPolicy {
         }
         Ok(match is_verified || client.is_exempt() {
             true => Limits::default(),
-            false => client.realm.limits,
+            false => Limits {
+                life: client.realm.max_life,
+                renewable_life: client.realm.max_renewable_life,
+            },
         })
     }
 }

@@ -4,8 +4,14 @@ use core::ffi::CStr;
 
 use krb5_fido_protocol::{
     Error as Cause,
+    fido::kdc_settings::KdcConfiguration,
     registry::PA_SPAKE,
-    spake::{Group, kdc::select_group, message::PaSpake, parse_groups},
+    spake::{
+        Group,
+        kdc::select_group,
+        message::PaSpake,
+        settings::{SpakeFault, SpakeSettings},
+    },
 };
 use krb5_plugin::{
     Context, Error, Failure, Profile,
@@ -13,7 +19,7 @@ use krb5_plugin::{
 };
 
 use crate::{
-    config::Configuration,
+    config::read_configuration,
     marks,
     passes::{self, refuse},
     states::States,
@@ -24,7 +30,7 @@ use crate::{
 pub(crate) struct SpakeKdc {
     pub(crate) groups: Vec<Group>,
     optimistic: Option<Group>,
-    pub(crate) configuration: Configuration,
+    pub(crate) configuration: KdcConfiguration,
     pub(crate) states: States,
 }
 
@@ -34,13 +40,19 @@ impl Module for SpakeKdc {
 
     fn init(context: Context<'_>) -> Result<Self, Failure> {
         let profile = Profile::of(context)?;
-        let groups = configured_groups(context, &profile)?;
-        let optimistic = configured_challenge(&profile, &groups)?;
-        let configuration = Configuration::read(&profile)?;
+        let spake = SpakeSettings::read(&profile)?;
+        let unknown = match &spake {
+            Ok(SpakeSettings { unknown, .. }) | Err(SpakeFault::NoGroup { unknown }) => unknown.as_slice(),
+            Err(_) => &[],
+        };
+        unknown
+            .iter()
+            .for_each(|name| trace::unknown_group(context, name));
+        let spake = spake.map_err(|fault| Failure::new(Error::NOT_SUPPORTED, fault.to_string()))?;
         Ok(Self {
-            groups,
-            optimistic,
-            configuration,
+            groups: spake.groups,
+            optimistic: spake.optimistic,
+            configuration: read_configuration(&profile)?,
             states: States::default(),
         })
     }
@@ -79,37 +91,5 @@ impl Module for SpakeKdc {
 
     fn finish(&self, request: RequestId) {
         marks::erase(request);
-    }
-}
-
-/// spake_preauth_groups; edwards25519 where it is unset, since whoever loads this module wants SPAKE.
-fn configured_groups(context: Context<'_>, profile: &Profile) -> Result<Vec<Group>, Failure> {
-    let Some(list) = profile.value(&["libdefaults", "spake_preauth_groups"])? else {
-        return Ok(vec![Group::Edwards25519]);
-    };
-    let (groups, unknown) = parse_groups(&list);
-    unknown
-        .into_iter()
-        .for_each(|name| trace::unknown_group(context, name));
-    if groups.is_empty() {
-        return Err(Failure::new(
-            Error::NOT_SUPPORTED,
-            "No SPAKE preauth groups configured",
-        ));
-    }
-    Ok(groups)
-}
-
-/// spake_preauth_kdc_challenge: the group of an optimistic challenge.
-fn configured_challenge(profile: &Profile, groups: &[Group]) -> Result<Option<Group>, Failure> {
-    let Some(name) = profile.value(&["kdcdefaults", "spake_preauth_kdc_challenge"])? else {
-        return Ok(None);
-    };
-    match Group::from_name(&name).filter(|group| groups.contains(group)) {
-        Some(group) => Ok(Some(group)),
-        None => Err(Failure::new(
-            Error::NOT_SUPPORTED,
-            format!("SPAKE challenge group not a permitted group: {name}"),
-        )),
     }
 }

@@ -11,9 +11,10 @@ use std::{
     path::Path,
 };
 
+use krb5_fido_protocol::relations::Relations;
 use krb5_sys::{PROF_NO_RELATION, PROF_NO_SECTION, profile_t};
 
-use crate::{Context, Error, Result, data};
+use crate::{Context, Error, Result, data, parse_duration};
 
 /// The configuration of a context.
 pub struct Profile(profile_t);
@@ -126,6 +127,26 @@ impl Profile {
         // SAFETY: it came from the profile library and is freed once.
         unsafe { krb5_sys::profile_free_list(list) };
         Ok(values)
+    }
+}
+
+impl Relations for Profile {
+    type Error = Error;
+
+    fn values(&self, path: &[&str]) -> Result<Vec<String>> {
+        Self::values(self, path)
+    }
+
+    fn relations(&self, path: &[&str]) -> Result<Vec<String>> {
+        Self::relations(self, path)
+    }
+
+    fn subsections(&self, path: &[&str]) -> Result<Vec<String>> {
+        Self::subsections(self, path)
+    }
+
+    fn parse_duration(&self, text: &str) -> Option<u32> {
+        parse_duration(text).ok()
     }
 }
 

@@ -11,6 +11,7 @@ pub mod fido;
 pub mod helper;
 pub mod kerberos;
 pub mod registry;
+pub mod relations;
 pub mod secret;
 pub mod spake;
 mod verified;

@@ -14,6 +14,7 @@ pub mod decoy;
 pub mod facets;
 pub mod factor;
 mod json;
+pub mod kdc_settings;
 pub mod label;
 pub mod policy;
 pub mod question;

@@ -7,7 +7,7 @@
 mod enrolment;
 mod exemptions;
 
-pub use enrolment::{Enrolment, Garbled};
+pub use enrolment::{Enrolment, Garbled, parse_indicators};
 pub use exemptions::Exemptions;
 
 use time::UtcDateTime;
@@ -48,6 +48,28 @@ impl Policy {
             _ => Err(Error::UnknownPolicy),
         }
     }
+
+    /// The word that configuration uses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Permissive => "permissive",
+            Self::Enrolled => "enrolled",
+            Self::Required => "required",
+        }
+    }
+}
+
+/// Why a policy holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `fido_policy` of the realm.
+    Realm,
+    /// The string attribute `fido_policy` of the principal.
+    Principal,
+    /// `required` leaves the principal alone, by `fido_exempt` or as WELLKNOWN.
+    Exemption,
+    /// `permissive` demands the key of whoever has one for an administration service.
+    Administration,
 }
 
 /// Who may enrol the first key by himself.
@@ -181,11 +203,24 @@ pub fn decide<'a>(subject: &Subject<'a>) -> Decision<'a> {
 /// # Errors
 /// The cause for which a setting of the principal cannot be read: no ticket then.
 pub fn requires_factor(subject: &Subject<'_>) -> Result<bool, Error> {
-    let is_enrolled = subject.enrolment.is_enrolled();
-    Ok(match subject.enrolment.policy(subject.settings)? {
-        Policy::Permissive => subject.for_kadmin && is_enrolled,
-        Policy::Required if !is_exempt(subject) => !may_enrol(subject),
-        Policy::Enrolled | Policy::Required => is_enrolled,
+    Ok(match policy_in_force(subject)?.0 {
+        Policy::Permissive => false,
+        Policy::Enrolled => subject.enrolment.is_enrolled(),
+        Policy::Required => !may_enrol(subject),
+    })
+}
+
+/// The policy that holds for this request, and why.
+///
+/// # Errors
+/// As [`requires_factor`].
+pub fn policy_in_force(subject: &Subject<'_>) -> Result<(Policy, Origin), Error> {
+    let policy = subject.enrolment.policy(subject.settings)?;
+    Ok(match policy {
+        Policy::Permissive if subject.for_kadmin => (Policy::Enrolled, Origin::Administration),
+        Policy::Required if is_exempt(subject) => (Policy::Enrolled, Origin::Exemption),
+        policy if subject.enrolment.own_policy().is_some() => (policy, Origin::Principal),
+        policy => (policy, Origin::Realm),
     })
 }
 
@@ -203,7 +238,8 @@ fn may_enrol(subject: &Subject<'_>) -> bool {
     subject.for_kadmin && may_by_password
 }
 
-fn find_usable<'a>(subject: &Subject<'a>) -> Vec<Usable<'a>> {
+/// The credentials that may be used now, whatever is decided.
+pub fn find_usable<'a>(subject: &Subject<'a>) -> Vec<Usable<'a>> {
     let required = subject.enrolment.requirements(subject.settings, subject.now);
     let usable = subject.enrolment.usable(&required);
     usable

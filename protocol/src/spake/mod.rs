@@ -14,6 +14,7 @@ pub mod kdc;
 pub mod message;
 mod nist;
 mod p256;
+pub mod settings;
 mod transcript;
 
 pub use group::{Group, parse_groups};

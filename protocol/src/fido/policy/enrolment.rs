@@ -148,6 +148,11 @@ impl Enrolment {
         self.policy
     }
 
+    /// The principal's own user verification, if it has one that can be read.
+    pub const fn own_uv(&self) -> Option<UserVerification> {
+        self.uv
+    }
+
     /// The policy that holds for the principal.
     ///
     /// # Errors
@@ -177,8 +182,11 @@ fn parse_credential(name: &[u8], value: &[u8]) -> Result<(Label, CredentialRecor
     ))
 }
 
-/// Indicators between white space, as `require_auth` lists them.
-fn parse_indicators(value: &str) -> Result<Vec<String>, Error> {
+/// Reads a value of the string attribute `fido_indicator`: indicators between white space, as `require_auth` lists them.
+///
+/// # Errors
+/// [`Error::MalformedIndicator`].
+pub fn parse_indicators(value: &str) -> Result<Vec<String>, Error> {
     let is_printable = |word: &&str| !word.contains(char::is_control);
     let words: Vec<&str> = value.split_whitespace().collect();
     if words.is_empty() || !words.iter().all(is_printable) {

@@ -298,6 +298,70 @@ fn required_leaves_exempt_and_well_known_principals_to_enrolled() {
 }
 
 #[test]
+fn policy_is_told_with_its_origin() {
+    let in_force = |policy, own: Option<&str>, name: &[u8], for_kadmin| {
+        let enrolment = Enrolment::from_attributes(own.map(|own| ("fido_policy", own)));
+        let settings = realm(policy);
+        let subject = Subject {
+            name,
+            for_kadmin,
+            ..alice(&settings, &enrolment)
+        };
+        policy_in_force(&subject)
+    };
+    for (policy, own, name, for_kadmin, expected) in [
+        (
+            Policy::Enrolled,
+            None,
+            &b"alice"[..],
+            false,
+            (Policy::Enrolled, Origin::Realm),
+        ),
+        (
+            Policy::Enrolled,
+            Some("required"),
+            b"alice",
+            false,
+            (Policy::Required, Origin::Principal),
+        ),
+        (
+            Policy::Required,
+            Some("permissive"),
+            b"alice",
+            false,
+            (Policy::Permissive, Origin::Principal),
+        ),
+        (
+            Policy::Required,
+            Some("permissive"),
+            b"alice",
+            true,
+            (Policy::Enrolled, Origin::Administration),
+        ),
+        (
+            Policy::Required,
+            None,
+            b"host/a",
+            true,
+            (Policy::Enrolled, Origin::Exemption),
+        ),
+        (
+            Policy::Permissive,
+            Some("required"),
+            b"WELLKNOWN/A",
+            false,
+            (Policy::Enrolled, Origin::Exemption),
+        ),
+    ] {
+        assert_eq!(in_force(policy, own, name, for_kadmin), Ok(expected));
+    }
+    assert_eq!(
+        in_force(Policy::Enrolled, Some("x"), b"alice", false),
+        Err(Error::UnknownPolicy)
+    );
+}
+
+#[test]
 fn required_reaches_everybody_else() {
     for name in [
         &b""[..],
