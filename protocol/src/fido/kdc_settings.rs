@@ -129,7 +129,11 @@ impl KdcConfiguration {
     pub fn read<R: Relations>(relations: &R, kdc_state_dir: &str) -> Result<Checked<Self>, R::Error> {
         let mut faults = find_misplaced(relations)?;
         let mut realms = HashMap::new();
-        for name in relations.subsections(&["realms"])? {
+        // Each of the files that are read may have a section for a realm.
+        let mut names = relations.subsections(&["realms"])?;
+        names.sort();
+        names.dedup();
+        for name in names {
             match KdcSettings::read(relations, &name, kdc_state_dir)? {
                 Ok(settings) => drop(realms.insert(name.into_bytes(), settings)),
                 Err(more) => faults.extend(more),

@@ -39,9 +39,7 @@ impl Relations for Fixed<'_> {
     }
 
     fn subsections(&self, path: &[&str]) -> Result<Vec<String>, ()> {
-        let mut names = self.names(path, true);
-        names.dedup();
-        Ok(names)
+        Ok(self.names(path, true))
     }
 
     fn parse_duration(&self, text: &str) -> Option<u32> {
