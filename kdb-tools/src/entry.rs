@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use krb5_fido_protocol::fido::policy::Enrolment;
 use krb5_plugin::{
     Context, Failure, OwnedPrincipal,
-    kadm5::{Database, Flags, Lock},
+    kadm5::{Database, Flags, Lock, Summary},
 };
 
 use crate::Error;
@@ -21,22 +21,22 @@ pub(crate) struct Entry<'a> {
     name: String,
 }
 
-/// The part of an entry that enrolment changes.
+/// The part of an entry that is changed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct State {
-    /// The value of one string attribute, if it is there.
-    pub(crate) value: Option<String>,
+    /// The values of some string attributes, as far as they are there.
+    pub(crate) values: Vec<Option<String>>,
     /// The flags.
     pub(crate) flags: Flags,
 }
 
 /// What is to be done to an entry.
 pub(crate) struct Change {
-    /// The string attribute.
-    pub(crate) attribute: String,
-    /// How it is now.
+    /// The string attributes.
+    pub(crate) attributes: Vec<String>,
+    /// How they and the flags are now.
     pub(crate) before: State,
-    /// How it is to be.
+    /// How they are to be.
     pub(crate) after: State,
     /// What this is called in messages.
     pub(crate) doing: &'static str,
@@ -61,13 +61,10 @@ impl<'a> Entry<'a> {
         &self.name
     }
 
-    /// The name that the entry has.
-    pub(crate) fn canonical_name(&self) -> Result<String, Error> {
-        let name = self
-            .database
-            .canonical_name(&self.handle)
-            .map_err(self.failed("reading the entry"))?;
-        Ok(String::from_utf8_lossy(&name).into_owned())
+    /// What it says besides its string attributes.
+    pub(crate) fn summary(&self) -> Result<Summary, Error> {
+        let summary = self.database.summary(&self.handle);
+        summary.map_err(self.failed("reading the entry"))
     }
 
     /// What its string attributes say about keys.
@@ -78,16 +75,14 @@ impl<'a> Entry<'a> {
         ))
     }
 
-    /// One string attribute, and the flags.
-    pub(crate) fn state(&self, attribute: &str) -> Result<State, Error> {
-        self.read(attribute).map_err(self.failed("reading the entry"))
+    /// Some string attributes, and the flags.
+    pub(crate) fn state(&self, attributes: &[String]) -> Result<State, Error> {
+        self.read(attributes).map_err(self.failed("reading the entry"))
     }
 
     /// Makes a change. An error may come half way: see [`Self::undo`].
     pub(crate) fn make(&self, _lock: &Lock<'_>, change: &Change) -> Result<(), Error> {
-        let Change { before, after, .. } = change;
-        self.set_value(&change.attribute, before, after)
-            .and_then(|()| self.set_flags(before, after))
+        self.set(&change.attributes, &change.before, &change.after)
             .map_err(self.failed(change.doing))
     }
 
@@ -97,8 +92,10 @@ impl<'a> Entry<'a> {
     /// failures: whole, as it was before a change that was made in between. kadmind does so too. And DB2 does not say
     /// when it could not write to its file.
     pub(crate) fn keeps(&self, change: &Change) -> Result<bool, Error> {
+        let Change { before, after, .. } = change;
         thread::sleep(SETTLING);
-        Ok(self.state(&change.attribute)?.value == change.after.value)
+        let now = self.state(&change.attributes)?;
+        Ok(now.values == after.values && (before.flags == after.flags || now.flags == after.flags))
     }
 
     /// Goes back to the state before a change. The error is `cause`, and says so if that did not succeed.
@@ -107,13 +104,13 @@ impl<'a> Entry<'a> {
     /// than the one under which the change failed: under that, DB2 shows what it has in memory, not what is in the file.
     pub(crate) fn undo(&self, _lock: &Lock<'_>, change: &Change, cause: Error) -> Error {
         let Change {
-            attribute, before, ..
+            attributes, before, ..
         } = change;
-        if let Ok(now) = self.read(attribute) {
-            let _ = self.set_value(attribute, &now, before);
+        if let Ok(now) = self.read(attributes) {
+            let _ = self.set_values(attributes, &now, before);
             let _ = self.set_flags(&now, before);
         }
-        if self.read(attribute).is_ok_and(|now| now == *before) {
+        if self.read(attributes).is_ok_and(|now| now == *before) {
             return cause;
         }
         Error::NotUndone {
@@ -129,21 +126,30 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn read(&self, attribute: &str) -> Result<State, Failure> {
+    fn read(&self, attributes: &[String]) -> Result<State, Failure> {
         let strings = self.database.strings(&self.handle)?;
-        let value = strings.into_iter().find(|(name, _)| name == attribute.as_bytes());
+        let find = |attribute: &String| {
+            let found = strings.iter().find(|(name, _)| name == attribute.as_bytes());
+            found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        };
         Ok(State {
-            value: value.map(|(_, value)| String::from_utf8_lossy(&value).into_owned()),
+            values: attributes.iter().map(find).collect(),
             flags: self.database.flags(&self.handle)?,
         })
     }
 
-    fn set_value(&self, attribute: &str, from: &State, to: &State) -> Result<(), Failure> {
-        if from.value == to.value {
-            return Ok(());
+    fn set(&self, attributes: &[String], from: &State, to: &State) -> Result<(), Failure> {
+        self.set_values(attributes, from, to)
+            .and_then(|()| self.set_flags(from, to))
+    }
+
+    fn set_values(&self, attributes: &[String], from: &State, to: &State) -> Result<(), Failure> {
+        for (attribute, (from, to)) in attributes.iter().zip(from.values.iter().zip(&to.values)) {
+            if from != to {
+                self.database.set_string(&self.handle, attribute, to.as_deref())?;
+            }
         }
-        self.database
-            .set_string(&self.handle, attribute, to.value.as_deref())
+        Ok(())
     }
 
     fn set_flags(&self, from: &State, to: &State) -> Result<(), Failure> {

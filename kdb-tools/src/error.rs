@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use krb5_fido_protocol::{Error as Cause, fido::client_settings::InvalidValue};
+use krb5_fido_protocol::{
+    Error as Cause,
+    fido::{client_settings::InvalidValue, kdc_settings::Fault},
+};
 use krb5_plugin::{Failure, kadm5};
 
 /// One variant per cause.
@@ -25,17 +28,8 @@ pub enum Error {
     #[error("{0}: see krb5.conf")]
     InvalidSetting(#[from] InvalidValue),
     /// A relation of kdc.conf that the KDC would not start with.
-    #[error("[realms] {realm}: {relation} = \"{value}\" in kdc.conf: {cause}")]
-    ImpossibleValue {
-        /// The realm.
-        realm: String,
-        /// The relation.
-        relation: &'static str,
-        /// Its value.
-        value: String,
-        /// What is wrong with it.
-        cause: Cause,
-    },
+    #[error(transparent)]
+    ImpossibleValue(Fault),
     /// The realm accepts no algorithm that keys are asked for.
     #[error(
         "fido_algorithms of {realm} accepts none of the algorithms that keys are registered with here: ES256"
@@ -223,6 +217,9 @@ pub enum Error {
         /// What clients sign for.
         accepted: String,
     },
+    /// The store of last uses, or a copy of another KDC's.
+    #[error(transparent)]
+    State(#[from] krb5_fido_state::Error),
     /// The public suffix list.
     #[error(transparent)]
     SuffixList(#[from] krb5_fido_keys::SuffixListError),
@@ -255,6 +252,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The KDC's configuration cannot be read.
+    pub fn from_profile(error: krb5_plugin::Error) -> Self {
+        Self::Configuration { text: error.text() }
+    }
+
     /// A failure of kadm5 while something was done to the entry of a principal.
     pub(crate) fn database(failure: Failure, principal: &str, doing: &str) -> Self {
         let (doing, principal) = (format!("{doing} of {principal}"), principal.to_owned());

@@ -3,14 +3,8 @@
 use std::path::Path;
 
 use krb5_fido_protocol::{
-    Error as Cause,
-    fido::{
-        cose::Algorithm,
-        factor::UserVerification,
-        label::Label,
-        policy::{Enrolment, Policy, Settings},
-        record::CredentialRecord,
-    },
+    fido::{kdc_settings::KdcSettings, label::Label, record::CredentialRecord},
+    kdc_state_dir,
     registry::ATTRIBUTE_PREFIX,
 };
 use krb5_plugin::{
@@ -19,7 +13,7 @@ use krb5_plugin::{
 };
 
 use crate::{
-    ClientRealm, Error,
+    ClientRealm, Error, Listed,
     entry::{Change, Entry, State},
     error::text,
 };
@@ -57,25 +51,17 @@ pub struct Removed {
     pub flags_after: Flags,
 }
 
-/// The keys of one principal.
-pub struct Listed {
-    /// The principal's name in the database.
-    pub principal: String,
-    /// Its records, readable or not.
-    pub enrolment: Enrolment,
-}
-
 impl Store {
     /// Takes the default realm unless one is named, and its database unless one is named.
     ///
     /// # Errors
     /// [`Error::Configuration`].
     pub fn new(realm: Option<&str>) -> Result<Self, Error> {
-        let context = kdc_context().map_err(configuration)?;
+        let context = kdc_context().map_err(Error::from_profile)?;
         if let Some(realm) = realm {
-            context.set_default_realm(realm).map_err(configuration)?;
+            context.set_default_realm(realm).map_err(Error::from_profile)?;
         }
-        let realm = context.default_realm().map_err(configuration)?;
+        let realm = context.default_realm().map_err(Error::from_profile)?;
         Ok(Self { context, realm })
     }
 
@@ -97,48 +83,27 @@ impl Store {
         ClientRealm::read(self.context.get(), &self.realm)
     }
 
-    fn profile(&self) -> Result<Profile, Error> {
-        Profile::of(self.context.get()).map_err(configuration)
-    }
-
-    /// What the realm's kdc.conf demands of keys: fido_policy, fido_uv and fido_algorithms. The rest has its defaults.
+    /// The configuration of the KDC: kdc.conf and krb5.conf.
     ///
     /// # Errors
-    /// [`Error::Configuration`], [`Error::ImpossibleValue`].
-    pub fn settings(&self) -> Result<Settings, Error> {
-        let profile = self.profile()?;
-        let mut settings = Settings::default();
-        self.read_relation(&profile, "fido_policy", Policy::parse, &mut settings.policy)?;
-        self.read_relation(&profile, "fido_uv", UserVerification::parse, &mut settings.uv)?;
-        self.read_relation(
-            &profile,
-            "fido_algorithms",
-            Algorithm::parse_list,
-            &mut settings.algorithms,
-        )?;
-        Ok(settings)
+    /// [`Error::Configuration`].
+    pub fn profile(&self) -> Result<Profile, Error> {
+        Profile::of(self.context.get()).map_err(Error::from_profile)
     }
 
-    fn read_relation<T>(
-        &self,
-        profile: &Profile,
-        relation: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, Cause>,
-        setting: &mut T,
-    ) -> Result<(), Error> {
-        let Some(value) = profile
-            .value(&["realms", &self.realm, relation])
-            .map_err(configuration)?
-        else {
-            return Ok(());
-        };
-        *setting = parse(&value).map_err(|cause| Error::ImpossibleValue {
-            realm: self.realm.clone(),
-            relation,
-            value,
-            cause,
-        })?;
-        Ok(())
+    /// What the KDC reads of the realm in kdc.conf.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`]; [`Error::ImpossibleValue`], with which the KDC does not start.
+    pub fn settings(&self) -> Result<KdcSettings, Error> {
+        let read = KdcSettings::read(&self.profile()?, &self.realm, kdc_state_dir!());
+        read.map_err(Error::from_profile)?.map_err(|faults| {
+            let fault = faults.into_iter().next();
+            fault.map_or_else(
+                || Error::from_profile(krb5_plugin::Error::INVALID),
+                Error::ImpossibleValue,
+            )
+        })
     }
 
     /// Opens the database.
@@ -158,13 +123,9 @@ impl Store {
     }
 }
 
-fn configuration(error: krb5_plugin::Error) -> Error {
-    Error::Configuration { text: error.text() }
-}
-
 /// The keys of all principals of an open database.
 pub struct Keys<'a> {
-    store: &'a Store,
+    pub(crate) store: &'a Store,
     database: Database<'a>,
 }
 
@@ -182,23 +143,31 @@ impl Keys<'_> {
     /// # Errors
     /// [`Error::Database`].
     pub fn list_all(&self) -> Result<Vec<Listed>, Error> {
+        self.list_those(|listed| listed.enrolment.is_enrolled())
+    }
+
+    /// The principals that are wanted, by name.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn list_those(&self, is_wanted: impl Fn(&Listed) -> bool) -> Result<Vec<Listed>, Error> {
         let names = self.database.principals().map_err(|failure| Error::Database {
             doing: "listing principals".to_owned(),
             text: text(failure),
         })?;
-        let mut enrolled: Vec<Listed> = Vec::new();
+        let mut wanted: Vec<Listed> = Vec::new();
         for name in names {
             match self.list(&name) {
-                Ok(listed) if listed.enrolment.is_enrolled() => enrolled.push(listed),
-                // Without a key, or deleted since the names were read.
+                Ok(listed) if is_wanted(&listed) => wanted.push(listed),
+                // Not wanted, or deleted since the names were read.
                 Ok(_) | Err(Error::UnknownPrincipal { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        enrolled.sort_by(|left, right| left.principal.cmp(&right.principal));
+        wanted.sort_by(|left, right| left.principal.cmp(&right.principal));
         // DB2 has aliases since krb5 1.22, and names them too.
-        enrolled.dedup_by(|left, right| left.principal == right.principal);
-        Ok(enrolled)
+        wanted.dedup_by(|left, right| left.principal == right.principal);
+        Ok(wanted)
     }
 
     /// Refuses a label that is taken, and finds a free one where none is given.
@@ -236,17 +205,7 @@ impl Keys<'_> {
         record: &CredentialRecord,
     ) -> Result<Added, Error> {
         let entry = self.entry(principal)?;
-        let mut attempts = 1;
-        loop {
-            let (added, change) = self.add_once(&entry, label, record)?;
-            if entry.keeps(&change)? {
-                return Ok(added);
-            }
-            if attempts == ATTEMPTS {
-                return Err(self.give_up(&entry, &change, entry.not_stored()));
-            }
-            attempts += 1;
-        }
+        self.persist(&entry, || self.add_once(&entry, label, record))
     }
 
     fn add_once(
@@ -269,31 +228,23 @@ impl Keys<'_> {
         let value = record.encode().map_err(|_| Error::AttributesFull {
             principal: entry.name().to_owned(),
         })?;
-        let attribute = label.attribute_name();
-        let before = entry.state(&attribute)?;
-        // A setting that cannot be read closes the password: it must not open it here.
-        let is_permissive = listed.enrolment.refusal().is_none()
-            && listed
-                .enrolment
-                .own_policy()
-                .map_or_else(|| self.store.settings().map(|it| it.policy), Ok)?
-                == Policy::Permissive;
+        let attributes = vec![label.attribute_name()];
+        let before = entry.state(&attributes)?;
+        let is_permissive = listed.is_permissive(&self.store.settings()?.settings);
         let requires_hwauth = before.flags.requires_hwauth || !is_permissive;
         let change = Change {
             before,
             after: State {
-                value: Some(value),
+                values: vec![Some(value)],
                 flags: Flags {
                     requires_preauth: true,
                     requires_hwauth,
                 },
             },
-            attribute,
+            attributes,
             doing,
         };
-        let made = entry.make(&lock, &change);
-        drop(lock);
-        made.map_err(|cause| self.give_up(entry, &change, cause))?;
+        self.make(entry, lock, &change)?;
         let added = Added {
             principal: listed.principal,
             label,
@@ -318,34 +269,20 @@ impl Keys<'_> {
     ) -> Result<Removed, Error> {
         let entry = self.entry(principal)?;
         let mut confirmed = false;
-        let mut attempts = 1;
-        loop {
-            let (listed, change) = match self.remove_once(&entry, label, confirmed)? {
-                Removal::Done(listed, change) => (listed, change),
-                Removal::Last(listed) if even_last(&listed)? => {
-                    confirmed = true;
-                    continue;
+        self.persist(&entry, || {
+            loop {
+                match self.remove_once(&entry, label, confirmed)? {
+                    Removal::Done(removed, change) => return Ok((removed, change)),
+                    Removal::Last(listed) if even_last(&listed)? => confirmed = true,
+                    Removal::Last(listed) => {
+                        return Err(Error::LastKey {
+                            principal: listed.principal,
+                            label: label.to_owned(),
+                        });
+                    }
                 }
-                Removal::Last(listed) => {
-                    return Err(Error::LastKey {
-                        principal: listed.principal,
-                        label: label.to_owned(),
-                    });
-                }
-            };
-            if entry.keeps(&change)? {
-                return Ok(Removed {
-                    was_last: listed.count() == 1,
-                    principal: listed.principal,
-                    flags_before: change.before.flags,
-                    flags_after: change.after.flags,
-                });
             }
-            if attempts == ATTEMPTS {
-                return Err(self.give_up(&entry, &change, entry.not_stored()));
-            }
-            attempts += 1;
-        }
+        })
     }
 
     /// Counts under the lock: a key may have come or gone while a question was open.
@@ -365,23 +302,54 @@ impl Keys<'_> {
             return Ok(Removal::Last(listed));
         }
 
-        let before = entry.state(&attribute)?;
+        let attributes = vec![attribute];
+        let before = entry.state(&attributes)?;
         let change = Change {
             after: State {
-                value: None,
+                values: vec![None],
                 flags: Flags {
                     requires_hwauth: before.flags.requires_hwauth && !is_last,
                     ..before.flags
                 },
             },
             before,
-            attribute,
+            attributes,
             doing,
         };
-        let made = entry.make(&lock, &change);
+        self.make(entry, lock, &change)?;
+        let removed = Removed {
+            was_last: is_last,
+            principal: listed.principal,
+            flags_before: change.before.flags,
+            flags_after: change.after.flags,
+        };
+        Ok(Removal::Done(removed, change))
+    }
+
+    /// Makes a change under the lock, or none of it.
+    pub(crate) fn make(&self, entry: &Entry<'_>, lock: Lock<'_>, change: &Change) -> Result<(), Error> {
+        let made = entry.make(&lock, change);
         drop(lock);
-        made.map_err(|cause| self.give_up(entry, &change, cause))?;
-        Ok(Removal::Done(listed, change))
+        made.map_err(|cause| self.give_up(entry, change, cause))
+    }
+
+    /// Makes a change again until it stays.
+    pub(crate) fn persist<T>(
+        &self,
+        entry: &Entry<'_>,
+        mut attempt: impl FnMut() -> Result<(T, Change), Error>,
+    ) -> Result<T, Error> {
+        let mut attempts = 1;
+        loop {
+            let (done, change) = attempt()?;
+            if entry.keeps(&change)? {
+                return Ok(done);
+            }
+            if attempts == ATTEMPTS {
+                return Err(self.give_up(entry, &change, entry.not_stored()));
+            }
+            attempts += 1;
+        }
     }
 
     fn give_up(&self, entry: &Entry<'_>, change: &Change, cause: Error) -> Error {
@@ -394,12 +362,12 @@ impl Keys<'_> {
         }
     }
 
-    fn lock(&self, entry: &Entry<'_>, doing: &'static str) -> Result<Lock<'_>, Error> {
+    pub(crate) fn lock(&self, entry: &Entry<'_>, doing: &'static str) -> Result<Lock<'_>, Error> {
         let locked = self.database.lock();
         locked.map_err(|failure| Error::database(failure, entry.name(), doing))
     }
 
-    fn entry(&self, principal: &str) -> Result<Entry<'_>, Error> {
+    pub(crate) fn entry(&self, principal: &str) -> Result<Entry<'_>, Error> {
         Entry::parse(&self.database, self.store.context.get(), principal)
     }
 }
@@ -408,51 +376,6 @@ impl Keys<'_> {
 enum Removal {
     /// It is the last one: nothing was done.
     Last(Listed),
-    /// It is gone; what there was.
-    Done(Listed, Change),
-}
-
-impl Listed {
-    fn read(entry: &Entry<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            principal: entry.canonical_name()?,
-            enrolment: entry.enrolment()?,
-        })
-    }
-
-    /// How many keys there are, readable or not.
-    pub fn count(&self) -> usize {
-        self.enrolment.credentials().len() + self.enrolment.garbled().len()
-    }
-
-    fn labels(&self) -> Vec<Label> {
-        let readable = self
-            .enrolment
-            .credentials()
-            .iter()
-            .map(|(label, _)| label.clone());
-        let garbled = self.enrolment.garbled().iter().filter_map(|garbled| {
-            Label::parse_attribute_name(std::str::from_utf8(&garbled.attribute).ok()?).ok()
-        });
-        readable.chain(garbled).collect()
-    }
-
-    fn has_attribute(&self, attribute: &str) -> bool {
-        let readable = self.enrolment.credentials().iter();
-        readable
-            .map(|(label, _)| label.attribute_name())
-            .any(|name| name == attribute)
-            || self
-                .enrolment
-                .garbled()
-                .iter()
-                .any(|garbled| garbled.attribute == attribute.as_bytes())
-    }
-
-    fn label_of(&self, credential_id: &[u8]) -> Option<&Label> {
-        let mut records = self.enrolment.credentials().iter();
-        records
-            .find(|(_, record)| record.id() == credential_id)
-            .map(|(label, _)| label)
-    }
+    /// It is gone.
+    Done(Removed, Change),
 }

@@ -17,8 +17,8 @@ use std::{ffi::CString, path::Path};
 
 use krb5_sys::{
     KADM5_API_VERSION_4, KADM5_ATTRIBUTES, KADM5_CONFIG_REALM, KADM5_PRINCIPAL_NORMAL_MASK,
-    KADM5_STRUCT_VERSION, KRB5_KDB_REQUIRES_HW_AUTH, KRB5_KDB_REQUIRES_PRE_AUTH, KRB5_PLUGIN_OP_NOTSUPP,
-    kadm5_config_params, kadm5_principal_ent_rec,
+    KADM5_STRUCT_VERSION, KRB5_KDB_DISALLOW_ALL_TIX, KRB5_KDB_REQUIRES_HW_AUTH, KRB5_KDB_REQUIRES_PRE_AUTH,
+    KRB5_PLUGIN_OP_NOTSUPP, kadm5_config_params, kadm5_principal_ent_rec,
 };
 
 use crate::{
@@ -43,6 +43,26 @@ pub struct Flags {
     pub requires_preauth: bool,
     /// +requires_hwauth.
     pub requires_hwauth: bool,
+}
+
+impl Flags {
+    fn of(attributes: i32) -> Self {
+        Self {
+            requires_preauth: attributes & KRB5_KDB_REQUIRES_PRE_AUTH != 0,
+            requires_hwauth: attributes & KRB5_KDB_REQUIRES_HW_AUTH != 0,
+        }
+    }
+}
+
+/// What an entry says besides its string attributes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The name of the entry: another than the given one if that is an alias.
+    pub name: Vec<u8>,
+    /// Its flags.
+    pub flags: Flags,
+    /// Not -allow_tix: anybody may log in under this name, and get tickets to it.
+    pub allows_tickets: bool,
 }
 
 /// The configuration of a KDC: krb5.conf and kdc.conf (kadm5_init_krb5_context).
@@ -193,15 +213,19 @@ impl<'a> Database<'a> {
         })
     }
 
-    /// The name of a principal's entry: another than the given one if that is an alias.
+    /// What a principal's entry says besides its string attributes.
     ///
     /// # Errors
     /// No such principal; the database cannot be read.
-    pub fn canonical_name(&self, principal: &OwnedPrincipal<'_>) -> core::result::Result<Vec<u8>, Failure> {
+    pub fn summary(&self, principal: &OwnedPrincipal<'_>) -> core::result::Result<Summary, Failure> {
         self.with_entry(principal, |entry| {
             // SAFETY: kadm5 filled it in; it is live until the entry is freed.
             let name = unsafe { Principal::from_raw(self.context.get(), entry.principal) };
-            Ok(name.unparse()?)
+            Ok(Summary {
+                name: name.unparse()?,
+                flags: Flags::of(entry.attributes),
+                allows_tickets: entry.attributes & KRB5_KDB_DISALLOW_ALL_TIX == 0,
+            })
         })
     }
 
@@ -210,11 +234,7 @@ impl<'a> Database<'a> {
     /// # Errors
     /// No such principal; the database cannot be read.
     pub fn flags(&self, principal: &OwnedPrincipal<'_>) -> core::result::Result<Flags, Failure> {
-        let attributes = self.with_entry(principal, |entry| Ok(entry.attributes))?;
-        Ok(Flags {
-            requires_preauth: attributes & KRB5_KDB_REQUIRES_PRE_AUTH != 0,
-            requires_hwauth: attributes & KRB5_KDB_REQUIRES_HW_AUTH != 0,
-        })
+        self.with_entry(principal, |entry| Ok(Flags::of(entry.attributes)))
     }
 
     /// Sets the flags of a principal; its others stay.

@@ -94,6 +94,9 @@ impl Store {
     pub fn open_existing(directory: &Path) -> Result<Self, Error> {
         let data = place::data_file(directory);
         if !data.exists() {
+            if directory.exists() {
+                place::check(directory)?;
+            }
             return Err(Error::Missing {
                 path: directory.to_owned(),
             });

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::support::{
     BOTH_FLAGS, PASSWORD, PREAUTH_ALONE, Snapshot, assert_unchanged, flags, kdb5_fido, labels, realm, record,
-    run_with_input, serial, store,
+    run_with_input, serial, set_string, store, strings,
 };
 
 #[test]
@@ -87,8 +87,12 @@ fn last_key_does_not_go_unasked_when_all_are_removed_at_once() {
 }
 
 /// Dumps alice's entry, starts a change, and loads the dump over it as soon as it was made, as a login does that began
-/// before and ends after it.
-fn change_and_write_over(realm: &Realm, arguments: &[&str]) -> ExitStatus {
+/// before and ends after it. `look` shows whether it was made.
+fn change_and_write_over<T: PartialEq>(
+    realm: &Realm,
+    arguments: &[&str],
+    look: impl Fn() -> T,
+) -> ExitStatus {
     let dump = realm.dir().join("alice.dump");
     let kdb5_util = |arguments: &[&str]| {
         let mut command = realm.command("kdb5_util");
@@ -100,10 +104,10 @@ fn change_and_write_over(realm: &Realm, arguments: &[&str]) -> ExitStatus {
         .unwrap()
         .checked()
         .unwrap();
-    let before = labels(realm, "alice");
+    let before = look();
     for _ in 0..20 {
         let mut change = Running::start(realm, arguments);
-        while labels(realm, "alice") == before {}
+        while look() == before {}
         change.signal("STOP");
         let is_stopped = change.is_stopped();
         let loaded = kdb5_util(&["load", "-update", dump]);
@@ -123,7 +127,7 @@ fn change_and_write_over(realm: &Realm, arguments: &[&str]) -> ExitStatus {
 fn key_that_a_login_takes_away_again_is_stored_again() {
     let realm = realm();
     let path = write_record(&realm, 0);
-    let status = change_and_write_over(&realm, &["add", "alice", &path]);
+    let status = change_and_write_over(&realm, &["add", "alice", &path], || labels(&realm, "alice"));
     assert!(status.success());
     assert_eq!(labels(&realm, "alice"), ["key1"]);
     assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
@@ -133,10 +137,30 @@ fn key_that_a_login_takes_away_again_is_stored_again() {
 fn key_that_a_login_brings_back_is_removed_again() {
     let realm = realm();
     store(&realm, "alice", "blue", &record("AQ", json!({})));
-    let status = change_and_write_over(&realm, &["remove", "alice", "blue", "--yes"]);
+    let status = change_and_write_over(&realm, &["remove", "alice", "blue", "--yes"], || {
+        labels(&realm, "alice")
+    });
     assert!(status.success());
     assert_eq!(labels(&realm, "alice"), [""; 0]);
     assert_eq!(flags(&realm, "alice"), PREAUTH_ALONE);
+}
+
+#[test]
+fn setting_that_a_login_takes_away_again_is_set_again() {
+    let realm = realm();
+    let arguments = ["policy", "alice", "--policy", "required", "--uv", "required"];
+    let status = change_and_write_over(&realm, &arguments, || strings(&realm, "alice"));
+    assert!(status.success());
+    let expected = ["fido_policy: required", "fido_uv: required"];
+    assert_eq!(strings(&realm, "alice"), expected);
+}
+
+#[test]
+fn flags_that_a_login_takes_away_again_are_set_again() {
+    let realm = realm();
+    set_string(&realm, "alice", "fido:blue", &record("AQ", json!({})));
+    change_and_write_over(&realm, &["check-config", "--fix"], || flags(&realm, "alice"));
+    assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
 }
 
 /// The KDC reads the entry at the beginning of a login and writes all of it back at the end.

@@ -8,13 +8,17 @@
 )]
 
 mod add;
+mod check_config;
 mod concurrency;
 mod database;
 mod enroll;
 mod failures;
 mod iprop;
+mod last_uses;
 mod list;
+mod policy;
 mod remove;
+mod status;
 mod support;
 mod terminal;
 mod usage;

@@ -27,6 +27,10 @@ fn help_and_version_go_to_standard_output() {
         &["add", "--help"],
         &["list", "--help"],
         &["remove", "--help"],
+        &["policy", "--help"],
+        &["status", "--help"],
+        &["usage", "--help"],
+        &["check-config", "--help"],
     ] {
         let help = run(&realm, arguments);
         assert_eq!((help.code(), &*help.stderr), (Some(0), ""), "{arguments:?}");
@@ -52,6 +56,15 @@ fn usage_errors_end_with_2() {
         &["list", "--yes"],
         &["remove", "alice"],
         &["remove", "alice", "-bad"],
+        &["policy"],
+        &["policy", "alice", "--policy", "sometimes"],
+        &["policy", "alice", "--uv", "Required"],
+        &["policy", "alice", "--indicator", "two words"],
+        &["policy", "alice", "--clear", "everything"],
+        &["status", "alice", "bob"],
+        &["usage", "--from", ""],
+        &["usage", "--unused-since", "long"],
+        &["check-config", "alice"],
         &["list", "-r"],
         &["list", "--frobnicate"],
     ] {

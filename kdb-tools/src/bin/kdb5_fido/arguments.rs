@@ -2,7 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use krb5_fido_protocol::{
+    Error,
+    fido::{
+        factor::UserVerification,
+        policy::{Policy, parse_indicators},
+    },
+};
+use krb5_fido_tools::{Overrides, Setting, StoreCopy};
+use krb5_plugin::parse_duration;
 
 /// Manages the security keys of principals in the local Kerberos database.
 ///
@@ -80,4 +89,160 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Show what is demanded of a principal itself, or change that
+    ///
+    /// Without options it prints the principal's own settings, which hold in place of the realm's: the string attributes
+    /// fido_policy, fido_uv and fido_indicator. kadmin's setstr, getstrs and delstr work with the same attributes. The flags
+    /// of the principal stay as they are: requires_hwauth demands the key whatever the policy says.
+    ///
+    /// A running krb5kdc follows a change at the next login.
+    Policy(PolicyChange),
+    /// Tell what holds for a principal, and why
+    ///
+    /// Tells the policy in force and where it comes from, what the KDC offers for a ticket-granting ticket and for
+    /// kadmin/*, the state of each key with what it must do to verify its user, its last use at this KDC, and the
+    /// authentication indicators of a login. Without PRINC: a line for each principal with a key, and the realm.
+    Status {
+        /// The principal
+        #[arg(value_name = "PRINC")]
+        principal: Option<String>,
+    },
+    /// Tell when each key was used last, and at which KDC
+    ///
+    /// Each KDC keeps last uses and counters in a store of its own, fido_state_dir. This command reads that of this KDC,
+    /// under the name local, and copies of others, and tells for each key the newest use and the highest counter of all.
+    /// A key that no store knows was never used at these KDCs since their stores were made.
+    Usage {
+        /// The principal; all that have keys if it is not given
+        #[arg(value_name = "PRINC")]
+        principal: Option<String>,
+        /// A copy of another KDC's store: NAME=PATH or a path, to its directory or its data.mdb; repeatable
+        ///
+        /// It must not be written to while it is read: copy the file of a KDC that runs, and read the copy.
+        #[arg(long, value_name = "[NAME=]PATH", value_parser = parse_copy)]
+        from: Vec<StoreCopy>,
+        /// Only keys that were not used, nor registered, for so long: 90d, 12h
+        #[arg(long, value_name = "DURATION", value_parser = parse_seconds)]
+        unused_since: Option<u32>,
+    },
+    /// Find what keeps the KDC from starting, makes the factor void, or locks people out
+    ///
+    /// Reads kdc.conf and krb5.conf as krb5kdc does, loads the modules that they name, and looks through the database and
+    /// this KDC's store of last uses. Impossible values are told for all realms, in the words of krb5kdc; everything else
+    /// for the realm. Nothing is changed without --fix, and krb5kdc may run meanwhile. Principals with -allow_tix are passed
+    /// over.
+    ///
+    /// Each KDC must be asked by itself, on the machine: what another one has loaded cannot be known from here. The SHA-256
+    /// of the module is printed, and is to be the same on all of them.
+    ///
+    /// Exit status: 0 if nothing was found; 1 if there is an error; 2 for a mistake in the command line; 3 if there are
+    /// warnings alone. What --fix has set does not count.
+    CheckConfig {
+        /// Set requires_preauth and requires_hwauth where they are missing, and nothing else
+        #[arg(long)]
+        fix: bool,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct PolicyChange {
+    /// The principal
+    #[arg(value_name = "PRINC")]
+    pub(crate) principal: String,
+    /// Whether it must use a key: permissive, enrolled or required
+    #[arg(long, value_name = "POLICY", value_parser = Policy::parse)]
+    policy: Option<Policy>,
+    /// Whether its keys verify their user by PIN or fingerprint: discouraged, preferred or required
+    #[arg(long, value_name = "UV", value_parser = UserVerification::parse)]
+    uv: Option<UserVerification>,
+    /// An authentication indicator that it gets after a touch, in place of those of the realm; repeatable
+    #[arg(long, value_name = "WORD", value_parser = parse_indicator)]
+    indicator: Vec<String>,
+    /// Remove its own setting, so that the realm's holds; before others are set; repeatable
+    #[arg(long, value_name = "SETTING")]
+    clear: Vec<Cleared>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Cleared {
+    Policy,
+    Uv,
+    Indicator,
+    All,
+}
+
+impl PolicyChange {
+    pub(crate) fn overrides(&self) -> Overrides {
+        let indicators = (!self.indicator.is_empty()).then(|| self.indicator.clone());
+        Overrides {
+            policy: self.setting(Cleared::Policy, self.policy),
+            uv: self.setting(Cleared::Uv, self.uv),
+            indicators: self.setting(Cleared::Indicator, indicators),
+        }
+    }
+
+    fn setting<T>(&self, which: Cleared, value: Option<T>) -> Setting<T> {
+        let is_cleared = self.clear.contains(&which) || self.clear.contains(&Cleared::All);
+        match value {
+            Some(value) => Setting::Set(value),
+            None if is_cleared => Setting::Clear,
+            None => Setting::Keep,
+        }
+    }
+}
+
+fn parse_indicator(text: &str) -> Result<String, Error> {
+    match parse_indicators(text)?.as_slice() {
+        [word] if word == text => Ok(text.to_owned()),
+        _ => Err(Error::MalformedIndicator),
+    }
+}
+
+fn parse_copy(text: &str) -> Result<StoreCopy, &'static str> {
+    match text {
+        "" => Err("a path"),
+        text => Ok(StoreCopy::parse(text)),
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<u32, &'static str> {
+    parse_duration(text).map_err(|_| "a duration, such as 90d")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn indicators_are_single_words() {
+        assert_eq!(parse_indicator("fido"), Ok("fido".to_owned()));
+        for text in ["", " ", "a b", " a", "a\u{1b}"] {
+            assert_eq!(parse_indicator(text), Err(Error::MalformedIndicator), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_wins_over_what_is_cleared() {
+        let overrides = |arguments: &[&str]| {
+            let all = [&["kdb5_fido", "policy", "alice"], arguments].concat();
+            match Arguments::try_parse_from(all).unwrap().command {
+                Command::Policy(change) => change.overrides(),
+                _ => unreachable!(),
+            }
+        };
+        assert!(overrides(&[]).is_none());
+        let all = overrides(&["--clear", "all", "--policy", "required"]);
+        assert_eq!(all.policy, Setting::Set(Policy::Required));
+        assert_eq!((all.uv, all.indicators), (Setting::Clear, Setting::Clear));
+        let two = overrides(&["--clear", "uv", "--indicator", "a", "--indicator", "b"]);
+        assert_eq!((two.policy, two.uv), (Setting::Keep, Setting::Clear));
+        assert_eq!(two.indicators, Setting::Set(vec!["a".to_owned(), "b".to_owned()]));
+    }
 }

@@ -4,69 +4,114 @@ use std::{
     fs::File,
     io::{Read, stdin},
     path::Path,
+    process::ExitCode,
 };
 
-use krb5_fido_protocol::fido::{policy::Settings, record::CredentialRecord};
+use krb5_fido_protocol::fido::{kdc_settings::KdcSettings, policy::Settings, record::CredentialRecord};
 use krb5_fido_tools::{
-    Added, Console, Error, KeyRequest, Keys, Store, Terminal, choose_rp_id, confirm, register, warn_of_unused,
+    Added, Console, Error, KeyRequest, Keys, Listed, Store, Terminal, choose_rp_id, confirm, register,
+    warn_of_unused,
 };
 
 use crate::{
     arguments::{Arguments, Command},
+    check,
     output::{print_added, print_list, print_removed},
+    settings, status, usage,
 };
 
 /// More than a record has, in bytes.
 const READ_MAX: u64 = 128 * 1024;
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let store = Store::new(arguments.realm.as_deref())?;
-    let settings = store.settings()?;
+    // The one command that goes on with an impossible value.
+    if let Command::CheckConfig { fix } = arguments.command {
+        return check::run(&store, arguments.database.as_deref(), fix, arguments.json);
+    }
+    let realm = store.settings()?;
     let keys = store.open(arguments.database.as_deref())?;
-    match &arguments.command {
-        Command::Enroll {
-            principal,
-            name,
-            device,
-            rp_id,
-        } => {
-            let target = Target {
-                keys: &keys,
+    let site = Site {
+        store: &store,
+        realm: &realm,
+        keys: &keys,
+        as_json: arguments.json,
+    };
+    site.run(&arguments.command)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The realm and its open database.
+pub(crate) struct Site<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) realm: &'a KdcSettings,
+    pub(crate) keys: &'a Keys<'a>,
+    pub(crate) as_json: bool,
+}
+
+impl Site<'_> {
+    fn run(&self, command: &Command) -> Result<(), Error> {
+        let Self { store, keys, .. } = *self;
+        let (settings, as_json) = (&self.realm.settings, self.as_json);
+        match command {
+            Command::Enroll {
                 principal,
-                name: name.as_deref(),
-            };
-            let record = enroll(&store, &settings, &target, device, rp_id.as_deref())?;
-            print_added(&target.add(&record)?, &record, &settings, arguments.json)
-        }
-        Command::Add {
-            principal,
-            name,
-            file,
-        } => {
-            let record =
-                CredentialRecord::parse(read(file)?.trim()).map_err(|cause| Error::MalformedRecord {
-                    path: file.clone(),
-                    cause,
-                })?;
-            let target = Target {
-                keys: &keys,
+                name,
+                device,
+                rp_id,
+            } => {
+                let target = Target {
+                    keys,
+                    principal,
+                    name: name.as_deref(),
+                };
+                let record = enroll(store, settings, &target, device, rp_id.as_deref())?;
+                print_added(&target.add(&record)?, &record, settings, as_json)
+            }
+            Command::Add {
                 principal,
-                name: name.as_deref(),
-            };
-            print_added(&target.add(&record)?, &record, &settings, arguments.json)
+                name,
+                file,
+            } => {
+                let record =
+                    CredentialRecord::parse(read(file)?.trim()).map_err(|cause| Error::MalformedRecord {
+                        path: file.clone(),
+                        cause,
+                    })?;
+                let target = Target {
+                    keys,
+                    principal,
+                    name: name.as_deref(),
+                };
+                print_added(&target.add(&record)?, &record, settings, as_json)
+            }
+            Command::List { principal } => {
+                let listed = self.list(principal.as_deref())?;
+                print_list(&listed, settings, as_json)
+            }
+            Command::Remove {
+                principal,
+                label,
+                yes,
+            } => remove(keys, principal, label, *yes, as_json),
+            Command::Policy(change) => settings::run(self, change),
+            Command::Status { principal } => status::run(self, principal.as_deref()),
+            Command::Usage {
+                principal,
+                from,
+                unused_since,
+            } => usage::run(self, principal.as_deref(), from, *unused_since),
+            // Done before.
+            Command::CheckConfig { .. } => Ok(()),
         }
-        Command::List { principal } => {
-            let listed = match principal {
-                Some(principal) => vec![keys.list(principal)?],
-                None => keys.list_all()?,
-            };
-            print_list(&listed, &settings, arguments.json)
+    }
+
+    /// One principal, or all that have keys.
+    pub(crate) fn list(&self, principal: Option<&str>) -> Result<Vec<Listed>, Error> {
+        match principal {
+            Some(principal) => Ok(vec![self.keys.list(principal)?]),
+            None => self.keys.list_all(),
         }
-        Command::Remove {
-            principal,
-            label,
-            yes,
-        } => remove(&keys, principal, label, *yes, arguments.json),
     }
 }
 

@@ -3,8 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod check;
 mod commands;
 mod output;
+mod settings;
+mod status;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -13,9 +17,9 @@ use krb5_fido_tools::fail;
 
 use arguments::Arguments;
 
+/// As messages name it.
+const PROGRAM: &str = "kdb5_fido";
+
 fn main() -> ExitCode {
-    match commands::run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail("kdb5_fido", &error),
-    }
+    commands::run(&Arguments::parse()).unwrap_or_else(|error| fail(PROGRAM, &error))
 }

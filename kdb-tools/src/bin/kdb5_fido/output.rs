@@ -5,10 +5,10 @@ use krb5_fido_protocol::fido::{
     policy::{Enrolment, Settings},
     record::{CredentialRecord, Requirements},
 };
-use krb5_fido_tools::{Added, Error, Listed, Removed, print};
+use krb5_fido_tools::{Added, Error, Listed, Removed, format::utc_time, print};
 use krb5_plugin::kadm5::Flags;
 use serde_json::{Map, Value, json};
-use time::{UtcDateTime, format_description::well_known::Rfc3339};
+use time::UtcDateTime;
 
 pub(crate) fn print_added(
     added: &Added,
@@ -81,7 +81,7 @@ fn tell_keys(listed: &Listed, settings: &Settings) -> String {
             "{:<12} {:<9} {}  {}  {}",
             label.to_string(),
             state(record, &required),
-            format_time(record.created()),
+            utc_time(record.created()),
             record.public_key().algorithm().name(),
             record.rp_id(),
         )
@@ -121,8 +121,8 @@ fn describe(
         ("state", json!(state(record, required))),
         ("rp", json!(record.rp_id())),
         ("alg", json!(record.public_key().algorithm().identifier())),
-        ("created", json!(format_time(record.created()))),
-        ("not_after", json!(record.not_after().map(format_time))),
+        ("created", json!(utc_time(record.created()))),
+        ("not_after", json!(record.not_after().map(utc_time))),
         ("aaguid", json!(record.aaguid().map(|aaguid| aaguid.to_string()))),
         ("fmt", json!(record.format())),
         ("counter", json!(record.counter())),
@@ -148,10 +148,6 @@ fn state(record: &CredentialRecord, required: &Requirements<'_>) -> &'static str
 /// What the KDC demands of the keys of a principal now.
 fn requirements<'a>(enrolment: &Enrolment, settings: &'a Settings) -> Requirements<'a> {
     enrolment.requirements(settings, UtcDateTime::now())
-}
-
-fn format_time(time: UtcDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_default()
 }
 
 pub(crate) fn print_removed(removed: &Removed, label: &str, as_json: bool) -> Result<(), Error> {

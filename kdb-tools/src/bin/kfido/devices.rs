@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use krb5_fido_keys::{Capabilities, Device, DeviceInfo};
 use krb5_fido_protocol::fido::cose::Algorithm;
-use krb5_fido_tools::{ClientRealm, Error, fail, print};
+use krb5_fido_tools::{
+    ClientRealm, Error, fail,
+    format::{line, object, words},
+    print,
+};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    PROGRAM,
-    format::{line, object, words},
-};
+use crate::PROGRAM;
 
 pub(crate) fn run(realm: &ClientRealm, devices: &[String], as_json: bool) -> Result<ExitCode, Error> {
     let keys: Vec<AttachedKey> = realm

@@ -6,7 +6,6 @@ mod arguments;
 mod check;
 mod commands;
 mod devices;
-mod format;
 mod rp_id;
 
 use std::process::ExitCode;

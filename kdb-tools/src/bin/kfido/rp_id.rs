@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use krb5_fido_keys::RealmRules;
-use krb5_fido_tools::{ClientRealm, Error, print, warn_of_unused};
+use krb5_fido_tools::{ClientRealm, Error, format::object, print, warn_of_unused};
 use serde_json::{Map, Value, json};
 
-use crate::{PROGRAM, format::object};
+use crate::PROGRAM;
 
 pub(crate) fn run(realm: &ClientRealm, as_json: bool) -> Result<ExitCode, Error> {
     let names = realm.rules()?;

@@ -4,23 +4,25 @@ use std::path::{Path, PathBuf};
 
 use krb5_fido_keys::RealmRules;
 use krb5_fido_protocol::fido::client_settings::DEVICE;
-use krb5_fido_tools::{ClientRealm, Error, warn_of_unused};
+use krb5_fido_tools::{
+    CLIENT_MODULE, ClientRealm, Error, Module,
+    format::{line, object},
+    warn_of_unused,
+};
 use krb5_plugin::Context;
 use rustix::fs::{Access, access};
 use serde_json::{Map, Value, json};
 
-use super::module::ClientModule;
 use crate::{
     PROGRAM,
     devices::AttachedKey,
-    format::{line, object},
     rp_id::{list_names, list_unused},
 };
 
 /// This machine, as a login in a realm finds it.
 pub(crate) struct Installed {
     realm: String,
-    pub(crate) module: ClientModule,
+    pub(crate) module: Module,
     helper: Result<Helper, Error>,
     names: Result<RealmRules, Error>,
     keys: Result<Vec<AttachedKey>, Error>,
@@ -36,7 +38,7 @@ struct Helper {
 impl Installed {
     /// Looks at everything. `options` are those of `-X`, of which fido_device wins over krb5.conf.
     pub(crate) fn look(context: Context<'_>, realm: &str, options: &[(String, String)]) -> Self {
-        let module = ClientModule::find(context);
+        let module = Module::find(CLIENT_MODULE, context);
         // Read for each of them: an impossible value is the error of all.
         let in_realm = || ClientRealm::read(context, realm);
         let named: Vec<String> = options

@@ -2,7 +2,6 @@
 
 mod hints;
 mod installed;
-mod module;
 mod report;
 mod screen;
 

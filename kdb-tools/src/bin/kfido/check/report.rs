@@ -1,5 +1,6 @@
 //! What a login came to.
 
+use krb5_fido_tools::format::{line, object, time};
 use krb5_plugin::{
     Error, Failure,
     login::{Attempt, Ticket},
@@ -8,7 +9,6 @@ use krb5_plugin::{
 use serde_json::{Value, json};
 
 use super::{hints, installed::Installed};
-use crate::format::{line, object, time};
 
 /// All that is known at the end.
 pub(crate) struct Report {

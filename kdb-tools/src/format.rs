@@ -1,4 +1,4 @@
-//! How the commands print what they have found out.
+//! How commands print what they have found out.
 
 use serde_json::{Map, Value};
 use time::{UtcDateTime, format_description::well_known::Rfc3339};
@@ -7,12 +7,12 @@ use time::{UtcDateTime, format_description::well_known::Rfc3339};
 const LABEL_WIDTH: usize = 20;
 
 /// One indented line with a word for what it tells.
-pub(crate) fn line(label: &str, text: &str) -> String {
+pub fn line(label: &str, text: &str) -> String {
     format!("    {label:<LABEL_WIDTH$}{text}\n")
 }
 
 /// Words, or what stands for none.
-pub(crate) fn words<T: AsRef<str>>(words: &[T], none: &str) -> String {
+pub fn words<T: AsRef<str>>(words: &[T], none: &str) -> String {
     match words {
         [] => none.to_owned(),
         words => words.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" "),
@@ -20,7 +20,7 @@ pub(crate) fn words<T: AsRef<str>>(words: &[T], none: &str) -> String {
 }
 
 /// An object of members that are there.
-pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+pub fn object<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
     members
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
@@ -28,10 +28,14 @@ pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Map<String,
 }
 
 /// A time in seconds since 1970, as RFC 3339 has it.
-pub(crate) fn time(seconds: i64) -> String {
-    let time = UtcDateTime::from_unix_timestamp(seconds).ok();
-    time.and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_default()
+pub fn time(seconds: i64) -> String {
+    let time = UtcDateTime::from_unix_timestamp(seconds);
+    time.map(utc_time).unwrap_or_default()
+}
+
+/// A time as RFC 3339 has it.
+pub fn utc_time(time: UtcDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_default()
 }
 
 #[cfg(test)]

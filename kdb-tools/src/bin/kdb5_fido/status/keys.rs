@@ -1,0 +1,157 @@
+//! The keys of a principal: which may be used, and what each must do.
+
+use krb5_fido_protocol::{
+    Error as Cause,
+    fido::{
+        factor::UserVerification, kdc_settings::KdcSettings, label::Label, policy::find_usable,
+        record::CredentialRecord,
+    },
+};
+use krb5_fido_tools::{
+    Error, Listed, Stores, Usage,
+    format::{line, object, utc_time},
+};
+use serde_json::{Value, json};
+use time::UtcDateTime;
+
+use super::tell_uv;
+
+/// A key whose record can be read.
+pub(super) struct Key<'a> {
+    label: &'a Label,
+    record: &'a CredentialRecord,
+    state: Result<(UserVerification, Origin), Unusable>,
+    usage: Option<Usage<'a>>,
+}
+
+/// What demands the user verification of a key.
+#[derive(Clone, Copy)]
+enum Origin {
+    Realm,
+    Principal,
+    Record,
+    /// Another record of the same credential.
+    Twin,
+}
+
+/// Why a key may not be used.
+#[derive(Clone, Copy)]
+enum Unusable {
+    Refused(Cause),
+    /// Another record of the same credential may not.
+    Twin,
+}
+
+/// The keys of a principal as the KDC has them now.
+pub(super) fn find<'a>(
+    listed: &'a Listed,
+    realm: &'a KdcSettings,
+    stores: Option<&'a Stores>,
+    now: UtcDateTime,
+) -> Result<Vec<Key<'a>>, Error> {
+    let enrolment = &listed.enrolment;
+    let required = enrolment.requirements(&realm.settings, now);
+    let usable = find_usable(&listed.subject(&realm.settings, false, now));
+    let judge = |label: &Label, record: &CredentialRecord| {
+        record.check_usable(&required).map_err(Unusable::Refused)?;
+        let uv = usable.iter().find(|usable| usable.label == label);
+        let uv = uv.ok_or(Unusable::Twin)?.uv;
+        let origin = match uv {
+            uv if uv == required.uv && enrolment.own_uv().is_some() => Origin::Principal,
+            uv if uv == required.uv => Origin::Realm,
+            uv if record.uv() == Some(uv) => Origin::Record,
+            _ => Origin::Twin,
+        };
+        Ok((uv, origin))
+    };
+    let records = enrolment.credentials().iter();
+    records
+        .map(|(label, record)| {
+            let usage = stores.map(|stores| stores.find(record.id())).transpose()?;
+            Ok(Key {
+                label,
+                record,
+                state: judge(label, record),
+                usage: usage.flatten(),
+            })
+        })
+        .collect()
+}
+
+impl Key<'_> {
+    pub(super) const fn is_usable(&self) -> bool {
+        self.state.is_ok()
+    }
+
+    pub(super) fn last_used(&self) -> Option<UtcDateTime> {
+        self.usage.as_ref().map(|usage| usage.last.time)
+    }
+
+    pub(super) fn tell(&self) -> String {
+        let state = match &self.state {
+            Ok((uv, origin)) => {
+                let origin = match origin {
+                    Origin::Realm => "by the realm",
+                    Origin::Principal => "by its own fido_uv",
+                    Origin::Record => "by its record",
+                    Origin::Twin => "by another record of the same key",
+                };
+                format!("usable, {} {origin}", tell_uv(*uv))
+            }
+            Err(unusable) => unusable.tell(),
+        };
+        let used = match &self.usage {
+            Some(usage) => format!("used {}, counter {}", utc_time(usage.last.time), usage.counter),
+            None => "not used here yet".to_owned(),
+        };
+        line(&format!("key {}", self.label), &format!("{state}; {used}"))
+    }
+
+    pub(super) fn describe(&self) -> Value {
+        let state = match &self.state {
+            Ok(_) => "usable",
+            Err(unusable) => unusable.identifier(),
+        };
+        let origin = |origin| match origin {
+            Origin::Realm => "realm",
+            Origin::Principal => "principal",
+            Origin::Record => "record",
+            Origin::Twin => "other_record",
+        };
+        let usable = self.state.as_ref().ok();
+        let usage = self.usage.as_ref();
+        Value::Object(object([
+            ("label", json!(self.label.to_string())),
+            ("state", json!(state)),
+            ("error", json!(self.state.as_ref().err().map(Unusable::tell))),
+            ("rp", json!(self.record.rp_id())),
+            ("uv", json!(usable.map(|(uv, _)| uv.as_str()))),
+            ("uv_origin", json!(usable.map(|(_, from)| origin(*from)))),
+            ("last_used", json!(self.last_used().map(utc_time))),
+            ("counter", json!(usage.map(|usage| usage.counter))),
+            (
+                "user_verified",
+                json!(usage.map(|usage| usage.last.user_verified)),
+            ),
+        ]))
+    }
+}
+
+impl Unusable {
+    fn tell(&self) -> String {
+        match self {
+            Self::Refused(cause) => cause.to_string(),
+            Self::Twin => "another record of the same key may not be used".to_owned(),
+        }
+    }
+
+    const fn identifier(self) -> &'static str {
+        match self {
+            Self::Refused(Cause::CredentialDisabled) => "disabled",
+            Self::Refused(Cause::CredentialExpired) => "expired",
+            Self::Refused(Cause::AlgorithmNotAllowed) => "algorithm_not_allowed",
+            Self::Refused(Cause::CannotVerifyUser) => "cannot_verify_user",
+            Self::Refused(_) | Self::Twin => "unusable",
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The flags that keep closed what a policy module which does not load would leave open.
+
+use krb5_plugin::kadm5::Flags;
+
+use crate::{
+    Error, Keys, Listed,
+    entry::{Change, State},
+};
+
+/// What mending the flags of a principal has changed.
+pub struct Mended {
+    /// Its flags before.
+    pub before: Flags,
+    /// And after.
+    pub after: Flags,
+}
+
+impl Keys<'_> {
+    /// Sets the flags that enrolment would set and that are missing: requires_preauth and, unless the policy is permissive,
+    /// requires_hwauth. A principal without a key is left alone.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPrincipal`], [`Error::NotStored`], [`Error::Database`]. Nothing has changed then, except with
+    /// [`Error::NotUndone`].
+    pub fn mend_flags(&self, principal: &str) -> Result<Mended, Error> {
+        let entry = self.entry(principal)?;
+        let settings = self.store.settings()?.settings;
+        self.persist(&entry, || {
+            let doing = "setting the flags";
+            let lock = self.lock(&entry, doing)?;
+            let listed = Listed::read(&entry)?;
+            let before = entry.state(&[])?;
+            let is_enrolled = listed.enrolment.is_enrolled();
+            let flags = Flags {
+                requires_preauth: before.flags.requires_preauth || is_enrolled,
+                requires_hwauth: before.flags.requires_hwauth
+                    || (is_enrolled && !listed.is_permissive(&settings)),
+            };
+            let change = Change {
+                attributes: Vec::new(),
+                after: State {
+                    values: Vec::new(),
+                    flags,
+                },
+                before,
+                doing,
+            };
+            self.make(&entry, lock, &change)?;
+            let mended = Mended {
+                before: change.before.flags,
+                after: flags,
+            };
+            Ok((mended, change))
+        })
+    }
+}
