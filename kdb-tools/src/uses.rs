@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use krb5_fido_state::{Store, Use, credential_key, open_copy};
+use krb5_fido_protocol::fido::record::CredentialRecord;
+use krb5_fido_state::{CredentialKey, Store, Use, credential_key, open_copy};
 
 use crate::Error;
 
@@ -85,11 +86,14 @@ impl Stores {
     ///
     /// # Errors
     /// [`Error::State`].
-    pub fn find(&self, credential_id: &[u8]) -> Result<Option<Usage<'_>>, Error> {
-        let key = credential_key(credential_id);
+    pub fn find(&self, record: &CredentialRecord) -> Result<Option<Usage<'_>>, Error> {
+        self.find_key(&credential_key(record.id(), &record.public_key().encode()))
+    }
+
+    fn find_key(&self, key: &CredentialKey) -> Result<Option<Usage<'_>>, Error> {
         let mut usage: Option<Usage<'_>> = None;
         for kdc in &self.0 {
-            let Some(seen) = kdc.store.read(&key)? else {
+            let Some(seen) = kdc.store.read(key)? else {
                 continue;
             };
             let known = usage.get_or_insert(Usage {
@@ -140,9 +144,13 @@ mod tests {
         }
     }
 
+    fn key(id: &[u8]) -> CredentialKey {
+        credential_key(id, b"public")
+    }
+
     fn store(directory: &Path, id: &[u8], last: Use) {
         let (store, _) = Store::open(directory).unwrap();
-        let stored = store.update(&credential_key(id), |_| Ok::<_, ()>((last, ())));
+        let stored = store.update(&key(id), |_| Ok::<_, ()>((last, ())));
         stored.unwrap().unwrap();
     }
 
@@ -177,9 +185,9 @@ mod tests {
             counter: 9,
             counter_kdc: OWN_STORE,
         };
-        assert_eq!(stores.find(b"a").unwrap(), Some(both));
-        assert_eq!(stores.find(b"b").unwrap().unwrap().counter_kdc, "kdc2");
-        assert_eq!(stores.find(b"c").unwrap(), None);
+        assert_eq!(stores.find_key(&key(b"a")).unwrap(), Some(both));
+        assert_eq!(stores.find_key(&key(b"b")).unwrap().unwrap().counter_kdc, "kdc2");
+        assert_eq!(stores.find_key(&key(b"c")).unwrap(), None);
     }
 
     #[test]
@@ -187,7 +195,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let nowhere = directory.path().join("nowhere");
         let stores = Stores::open(&nowhere, &[]).unwrap();
-        assert_eq!(stores.find(b"a").unwrap(), None);
+        assert_eq!(stores.find_key(&key(b"a")).unwrap(), None);
         assert!(!nowhere.exists());
         let copy = StoreCopy::parse(nowhere.to_str().unwrap());
         assert!(matches!(

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use krb5_fido_protocol::fido::record::CredentialRecord;
 use krb5_fido_state::{Store, Use, credential_key};
 use krb5_fido_tests::{Enrolled, PASSWORD};
 use krb5_testrealm::Realm;
@@ -14,7 +15,7 @@ fn time(seconds: i64) -> UtcDateTime {
     UtcDateTime::from_unix_timestamp(seconds).unwrap()
 }
 
-/// Writes a use down, as a KDC does.
+/// Writes a use of a key of [`record`] down, as a KDC does.
 fn use_key(directory: &Path, id: &[u8], counter: u32, time: UtcDateTime) {
     let (store, _) = Store::open(directory).unwrap();
     let last = Use {
@@ -23,7 +24,9 @@ fn use_key(directory: &Path, id: &[u8], counter: u32, time: UtcDateTime) {
         time,
         user_verified: counter > 100,
     };
-    let stored = store.update(&credential_key(id), |_| Ok::<_, ()>((last, ())));
+    let any = CredentialRecord::parse(&record("AQ", json!({}))).unwrap();
+    let key = credential_key(id, &any.public_key().encode());
+    let stored = store.update(&key, |_| Ok::<_, ()>((last, ())));
     stored.unwrap().unwrap();
 }
 

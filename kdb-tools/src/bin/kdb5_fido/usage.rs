@@ -49,7 +49,7 @@ fn find_keys<'a>(listed: &'a Listed, stores: &'a Stores) -> Result<Vec<Key<'a>>,
                 principal: &listed.principal,
                 label,
                 record,
-                usage: stores.find(record.id())?,
+                usage: stores.find(record)?,
             })
         })
         .collect()

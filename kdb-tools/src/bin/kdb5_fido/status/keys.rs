@@ -67,7 +67,7 @@ pub(super) fn find<'a>(
     let records = enrolment.credentials().iter();
     records
         .map(|(label, record)| {
-            let usage = stores.map(|stores| stores.find(record.id())).transpose()?;
+            let usage = stores.map(|stores| stores.find(record)).transpose()?;
             Ok(Key {
                 label,
                 record,
