@@ -10,15 +10,18 @@ packages="
     publicsuffix util-linux procps binutils iproute2 umockdev valgrind
     pamtester python3-gssapi openssh-client libwrap0 curl
     ldap-utils libltdl7
+    openssl python3 libkrad0
 "
 # Installed, these would start servers, take part in every login of this machine, and have its KDC wait for a directory: tests
 # take them from target/deb.
 unpacked="openssh-server krb5-kpropd slapd libpam-krb5 krb5-kdc-ldap"
+# Installed, these would have a module in every login and every KDC, here and elsewhere.
+aside="krb5-pkinit krb5-otp"
 
-# For tests/compat.sh, which installs them all elsewhere.
+# For tests/compat.sh, which installs them all elsewhere, and then moves the modules of the last ones aside.
 if [ "${1-}" = packages ]; then
     # shellcheck disable=SC2086 # a list of words
-    echo $packages $unpacked
+    echo $packages $unpacked $aside
     exit
 fi
 
@@ -36,7 +39,7 @@ for package in $packages; do
     is_installed "$package" || missing="$missing $package"
 done
 absent=""
-for package in $unpacked; do
+for package in $unpacked $aside; do
     is_installed "$package" || [ -d "target/deb/$package" ] || absent="$absent $package"
 done
 

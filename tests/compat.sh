@@ -71,7 +71,19 @@ make_folder() {
     $sudo unshare --mount --pid --fork --kill-child debootstrap --variant=minbase \
         --include="$(echo "$packages" | tr ' ' ,)" "$suite" "$folder" "$mirror" ||
         fail "packages of Debian $suite could not be loaded from $mirror: see above and $folder/debootstrap/debootstrap.log"
+    set_aside
     echo "$packages" | $sudo tee "$complete" >/dev/null
+}
+
+# Modules that every KDC and every client would load where they are: tests take them from where deps.sh would have unpacked them.
+set_aside() {
+    for module in pkinit otp; do
+        find "$folder/usr/lib" -path "*/krb5/plugins/preauth/$module.so" | while read -r file; do
+            place=$folder/aside/krb5-$module${file#"$folder"}
+            $sudo mkdir -p "${place%/*}"
+            $sudo mv "$file" "$place"
+        done
+    done
 }
 
 version() {
@@ -87,6 +99,8 @@ esac
 
 mkdir -p target "$target"
 [ "$(cat "$complete" 2>/dev/null)" = "$packages" ] || make_folder
+mkdir -p "$target/deb"
+cp -R "$folder/aside/." "$target/deb"
 against="Debian $suite, krb5 $(version krb5-kdc), libfido2 $(version libfido2-1), libc $(version libc6)"
 echo "== Building and testing on $against"
 
