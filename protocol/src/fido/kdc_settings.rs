@@ -122,7 +122,7 @@ pub struct KdcConfiguration {
 pub type Checked<T> = Result<T, Vec<Fault>>;
 
 impl KdcConfiguration {
-    /// Reads and checks the whole configuration. `kdc_state_dir` is that of the KDC, see [`kdc_state_dir`](crate::kdc_state_dir).
+    /// Reads and checks the whole configuration. `kdc_state_dir` is that of the KDC, see [`crate::kdc_state_dir`].
     ///
     /// # Errors
     /// Those of `relations`.

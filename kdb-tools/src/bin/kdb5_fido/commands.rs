@@ -51,8 +51,7 @@ pub(crate) struct Site<'a> {
 
 impl Site<'_> {
     fn run(&self, command: &Command) -> Result<(), Error> {
-        let Self { store, keys, .. } = *self;
-        let (settings, as_json) = (&self.realm.settings, self.as_json);
+        let settings = &self.realm.settings;
         match command {
             Command::Enroll {
                 principal,
@@ -60,40 +59,23 @@ impl Site<'_> {
                 device,
                 rp_id,
             } => {
-                let target = Target {
-                    keys,
-                    principal,
-                    name: name.as_deref(),
-                };
-                let record = enroll(store, settings, &target, device, rp_id.as_deref())?;
-                print_added(&target.add(&record)?, &record, settings, as_json)
+                let target = self.target(principal, name.as_ref());
+                let record = enroll(self.store, settings, &target, device, rp_id.as_deref())?;
+                self.add(&target, &record)
             }
             Command::Add {
                 principal,
                 name,
                 file,
-            } => {
-                let record =
-                    CredentialRecord::parse(read(file)?.trim()).map_err(|cause| Error::MalformedRecord {
-                        path: file.clone(),
-                        cause,
-                    })?;
-                let target = Target {
-                    keys,
-                    principal,
-                    name: name.as_deref(),
-                };
-                print_added(&target.add(&record)?, &record, settings, as_json)
-            }
+            } => self.add(&self.target(principal, name.as_ref()), &read_record(file)?),
             Command::List { principal } => {
-                let listed = self.list(principal.as_deref())?;
-                print_list(&listed, settings, as_json)
+                print_list(&self.list(principal.as_deref())?, settings, self.as_json)
             }
             Command::Remove {
                 principal,
                 label,
                 yes,
-            } => remove(keys, principal, label, *yes, as_json),
+            } => remove(self.keys, principal, label, *yes, self.as_json),
             Command::Policy(change) => settings::run(self, change),
             Command::Status { principal } => status::run(self, principal.as_deref()),
             Command::Usage {
@@ -104,6 +86,18 @@ impl Site<'_> {
             // Done before.
             Command::CheckConfig { .. } => Ok(()),
         }
+    }
+
+    fn target<'a>(&'a self, principal: &'a str, name: Option<&'a String>) -> Target<'a> {
+        Target {
+            keys: self.keys,
+            principal,
+            name: name.map(String::as_str),
+        }
+    }
+
+    fn add(&self, target: &Target<'_>, record: &CredentialRecord) -> Result<(), Error> {
+        print_added(&target.add(record)?, record, &self.realm.settings, self.as_json)
     }
 
     /// One principal, or all that have keys.
@@ -156,6 +150,13 @@ fn enroll(
     )?;
     Console.show(&format!("{} works.", registered.product));
     Ok(registered.record)
+}
+
+fn read_record(file: &Path) -> Result<CredentialRecord, Error> {
+    CredentialRecord::parse(read(file)?.trim()).map_err(|cause| Error::MalformedRecord {
+        path: file.to_owned(),
+        cause,
+    })
 }
 
 /// Reads a record, or as much as shows that it is too long.

@@ -24,15 +24,12 @@ use keys::Key;
 
 pub(crate) fn run(site: &Site<'_>, principal: Option<&str>) -> Result<(), Error> {
     let listed = site.list(principal)?;
-    // Everything but last uses is told without it.
-    let stores = Stores::open(&site.realm.state_dir, &[])
-        .inspect_err(|error| Console.show(&format!("{PROGRAM}: warning: {error}")))
-        .ok();
+    let stores = warn_unless_read(Stores::open(&site.realm.state_dir, &[]));
     let now = UtcDateTime::now();
     let all = listed
         .iter()
         .map(|listed| Status::find(listed, site.realm, stores.as_ref(), now));
-    let all: Vec<Status<'_>> = all.collect::<Result<_, _>>()?;
+    let all: Vec<Status<'_>> = all.collect();
     let text = match (principal, site.as_json) {
         (Some(_), true) => {
             let objects: String = all.iter().map(|status| status.describe().to_string()).collect();
@@ -43,6 +40,12 @@ pub(crate) fn run(site: &Site<'_>, principal: Option<&str>) -> Result<(), Error>
         (None, false) => tell_realm(site, &all),
     };
     print(&text).map_err(Error::Output)
+}
+
+/// What a store says, if it can be read; everything else is told without it.
+fn warn_unless_read<T>(read: Result<T, Error>) -> Option<T> {
+    read.inspect_err(|error| Console.show(&format!("{PROGRAM}: warning: {error}")))
+        .ok()
 }
 
 /// All about one principal.
@@ -69,7 +72,7 @@ impl<'a> Status<'a> {
         realm: &'a KdcSettings,
         stores: Option<&'a Stores>,
         now: UtcDateTime,
-    ) -> Result<Self, Error> {
+    ) -> Self {
         let case = |for_kadmin| {
             let subject = listed.subject(&realm.settings, for_kadmin, now);
             Case {
@@ -79,13 +82,13 @@ impl<'a> Status<'a> {
                 decision: decide(&subject),
             }
         };
-        Ok(Self {
+        Self {
             listed,
             realm,
             login: case(false),
             administration: case(true),
-            keys: keys::find(listed, realm, stores, now)?,
-        })
+            keys: keys::find(listed, realm, stores, now),
+        }
     }
 
     fn tell(&self) -> String {

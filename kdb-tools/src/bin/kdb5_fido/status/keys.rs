@@ -8,13 +8,13 @@ use krb5_fido_protocol::{
     },
 };
 use krb5_fido_tools::{
-    Error, Listed, Stores, Usage,
+    Listed, Stores, Usage,
     format::{line, object, utc_time},
 };
 use serde_json::{Value, json};
 use time::UtcDateTime;
 
-use super::tell_uv;
+use super::{tell_uv, warn_unless_read};
 
 /// A key whose record can be read.
 pub(super) struct Key<'a> {
@@ -48,7 +48,7 @@ pub(super) fn find<'a>(
     realm: &'a KdcSettings,
     stores: Option<&'a Stores>,
     now: UtcDateTime,
-) -> Result<Vec<Key<'a>>, Error> {
+) -> Vec<Key<'a>> {
     let enrolment = &listed.enrolment;
     let required = enrolment.requirements(&realm.settings, now);
     let usable = find_usable(&listed.subject(&realm.settings, false, now));
@@ -66,14 +66,11 @@ pub(super) fn find<'a>(
     };
     let records = enrolment.credentials().iter();
     records
-        .map(|(label, record)| {
-            let usage = stores.map(|stores| stores.find(record)).transpose()?;
-            Ok(Key {
-                label,
-                record,
-                state: judge(label, record),
-                usage: usage.flatten(),
-            })
+        .map(|(label, record)| Key {
+            label,
+            record,
+            state: judge(label, record),
+            usage: stores.and_then(|stores| warn_unless_read(stores.find(record)).flatten()),
         })
         .collect()
 }
