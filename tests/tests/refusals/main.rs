@@ -1,5 +1,5 @@
-//! Who must use a key gets no ticket by any other mechanism that krb5 has, and what of that counts for lockout. That of
-//! encrypted timestamp, encrypted challenge and SF-NONE is refused is in `tests/enrolled` and `tests/forged`.
+//! Who must use a key gets no ticket by any other mechanism that krb5 has, and what of that counts for lockout. That
+//! encrypted timestamp and encrypted challenge are refused is in `tests/enrolled/password_alone.rs`.
 #![allow(missing_docs, reason = "a test program")]
 #![allow(
     clippy::panic,
@@ -11,6 +11,7 @@ mod lockout;
 mod otp;
 mod pkinit;
 mod realms;
+mod sf_none;
 
 use krb5_fido_tests::{LogLine, as_lines, assert_refused, kadmin};
 use krb5_testrealm::{Artifacts, Finished, LogMark, Realm, RealmBuilder, library_directory, packaged};
