@@ -46,6 +46,10 @@ codes! {
     BAD_MESSAGE_SIZE = krb5_sys::KRB5_BAD_MSIZE;
     /// The password is expired.
     PASSWORD_EXPIRED = krb5_sys::KRB5KDC_ERR_KEY_EXP;
+    /// KDC_ERR_PREAUTH_REQUIRED: pre-authentication is still to come, and the error says which.
+    PREAUTH_REQUIRED = krb5_sys::KRB5KDC_ERR_PREAUTH_REQUIRED;
+    /// KDC_ERR_MORE_PREAUTH_DATA_REQUIRED: the error brings the next message of the one that goes on (RFC 6113 section 5.2).
+    MORE_PREAUTH_DATA_REQUIRED = krb5_sys::KRB5KDC_ERR_MORE_PREAUTH_DATA_REQUIRED;
     /// The KDC does not know the client.
     CLIENT_UNKNOWN = krb5_sys::KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN;
     /// The client is locked out, or was disabled.

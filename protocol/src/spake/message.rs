@@ -5,7 +5,8 @@
 
 use crate::{
     Error,
-    asn1::{Input, Output, decode, decode_padded},
+    asn1::{Fields, Input, Output, decode, decode_padded},
+    registry::PA_SPAKE,
 };
 
 /// The largest cipher block of an encryption type that pads: triple DES (RFC 3961 section 6.3).
@@ -60,6 +61,25 @@ impl PaSpake {
                 false => Err(Error::MalformedDer),
             }
         })
+    }
+
+    /// Decodes the message in METHOD-DATA (RFC 4120 section 5.9.1), if there is one that is more than the offer to begin.
+    ///
+    /// # Errors
+    /// Those of [`Self::decode`].
+    pub fn find(method_data: &[u8]) -> Result<Option<Self>, Error> {
+        let read = |fields: &mut Fields<'_>| {
+            let pa_type = fields.required(1, Input::integer)?;
+            let value = fields.required(2, Input::octets)?;
+            match pa_type == PA_SPAKE && !value.is_empty() {
+                true => Self::decode(value).map(Some),
+                false => Ok(None),
+            }
+        };
+        let messages = decode(method_data, |input| {
+            input.sequence_of(|pa_data| pa_data.sequence(read))
+        })?;
+        Ok(messages.into_iter().flatten().next())
     }
 
     /// The DER encoding.
@@ -271,6 +291,38 @@ mod tests {
             factors: vec![factor(1, None), factor(2, Some(b"fdata"))],
         };
         check(CHALLENGE, &message);
+    }
+
+    /// PA-ETYPE-INFO2 (19), then PA-SPAKE with `value`.
+    fn method_data(value: &[u8]) -> Vec<u8> {
+        let mut output = Output::default();
+        let pa_data = |list: &mut Output, pa_type, value: &[u8]| {
+            list.sequence(|fields| {
+                fields.tagged(1, |field| field.integer(pa_type))?;
+                fields.tagged(2, |field| field.octets(value))
+            })
+        };
+        let written = output.sequence(|list| {
+            pa_data(list, 19, b"")?;
+            pa_data(list, PA_SPAKE, value)
+        });
+        written.unwrap();
+        output.into_bytes()
+    }
+
+    #[test]
+    fn message_in_method_data() {
+        let found = PaSpake::find(&method_data(SUPPORT));
+        assert_eq!(found, Ok(Some(PaSpake::Support { groups: vec![1, 2] })));
+        assert_eq!(PaSpake::find(&method_data(b"")), Ok(None));
+        for malformed in [
+            &b""[..],
+            b"\x30\x00",
+            &method_data(b"?"),
+            &[&method_data(b"")[..], b"?"].concat(),
+        ] {
+            assert_eq!(PaSpake::find(malformed), Err(Error::MalformedDer));
+        }
     }
 
     #[test]

@@ -132,8 +132,11 @@ pub(crate) enum Command {
     /// for the realm. Nothing is changed without --fix, and krb5kdc may run meanwhile. Principals with -allow_tix are passed
     /// over.
     ///
-    /// Each KDC must be asked by itself, on the machine: what another one has loaded cannot be known from here. The SHA-256
-    /// of the module is printed, and is to be the same on all of them.
+    /// Each KDC that krb5.conf names for the realm is asked over TCP, for the first principal with a key that may be used,
+    /// as a client would begin: that needs no password and counts as no attempt. So a KDC shows that has no module, has not
+    /// been started since, has another database, or other settings than the rest. One that does not answer is told, and is
+    /// no finding. The rest of a KDC's configuration is seen on its own machine alone; the SHA-256 of the module is printed,
+    /// and is to be the same on all of them.
     ///
     /// Exit status: 0 if nothing was found; 1 if there is an error; 2 for a mistake in the command line; 3 if there are
     /// warnings alone. What --fix has set does not count.

@@ -2,6 +2,7 @@
 
 mod client;
 mod fix;
+mod kdcs;
 mod modules;
 mod principals;
 mod values;

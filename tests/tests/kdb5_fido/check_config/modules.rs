@@ -48,7 +48,8 @@ fn nothing_is_found_in_a_tidy_realm() {
     assert_eq!(
         told.stdout,
         format!(
-            "{} has the SHA-256 {digest}\nKRBTEST.COM: 0 errors, 0 warnings\n",
+            "127.0.0.1:{} asks for the key\n{} has the SHA-256 {digest}\nKRBTEST.COM: 0 errors, 0 warnings\n",
+            realm.kdc_port(),
             ours()
         )
     );

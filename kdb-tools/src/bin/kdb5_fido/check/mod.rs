@@ -2,6 +2,7 @@
 
 mod client;
 mod finding;
+mod kdcs;
 mod modules;
 mod principals;
 mod realm;
@@ -13,8 +14,9 @@ use krb5_fido_tools::{Error, Store, print};
 use serde_json::{Value, json};
 
 use finding::{Finding, Findings, Severity};
+use kdcs::Asked;
 use modules::Installed;
-use principals::Mended;
+use principals::{Checked, Mended};
 
 pub(crate) fn run(
     store: &Store,
@@ -40,6 +42,7 @@ struct Report {
     installed: Option<Installed>,
     findings: Vec<Finding>,
     mended: Vec<Mended>,
+    asked: Vec<Asked>,
 }
 
 impl Report {
@@ -48,11 +51,11 @@ impl Report {
         let mut findings = Findings::default();
         let settings = realm::check_values(store, &profile, &mut findings)?;
         let installed = modules::check(&profile, &mut findings).map_err(Error::from_profile)?;
-        let mut mended = Vec::new();
+        let mut checked = Checked::default();
         match &settings {
             Some(settings) => {
                 realm::check(store.realm(), settings, &mut findings);
-                mended = check_database(store, database, settings, fix, &mut findings)?;
+                checked = check_database(store, database, settings, fix, &mut findings)?;
             }
             None => findings.warn(
                 "not_checked",
@@ -62,11 +65,16 @@ impl Report {
             ),
         }
         client::check(store.realm(), &mut findings);
+        let asked = match &checked.with_key {
+            Some(principal) => kdcs::check(store.realm(), principal, &mut findings),
+            None => Vec::new(),
+        };
         Ok(Self {
             realm: store.realm().to_owned(),
             installed,
             findings: findings.into_sorted(),
-            mended,
+            mended: checked.mended,
+            asked,
         })
     }
 
@@ -89,6 +97,7 @@ impl Report {
     fn tell(&self) -> String {
         let mut text: String = self.findings.iter().map(Finding::tell).collect();
         text.extend(self.mended.iter().map(Mended::tell));
+        text.extend(self.asked.iter().map(Asked::tell));
         if let Some(installed) = &self.installed {
             text += &installed.tell();
         }
@@ -108,6 +117,7 @@ impl Report {
             "warnings": self.count(Severity::Warning),
             "findings": self.findings.iter().map(Finding::describe).collect::<Value>(),
             "mended": self.mended.iter().map(Mended::describe).collect::<Value>(),
+            "kdcs": self.asked.iter().map(Asked::describe).collect::<Value>(),
             "module": self.installed.as_ref().map(Installed::describe),
         })
     }
@@ -120,7 +130,7 @@ fn check_database(
     settings: &KdcSettings,
     fix: bool,
     findings: &mut Findings,
-) -> Result<Vec<Mended>, Error> {
+) -> Result<Checked, Error> {
     match store.open(database) {
         Ok(keys) => principals::check(&keys, settings, fix, findings),
         Err(error) => {
@@ -130,7 +140,7 @@ fn check_database(
                 error.to_string(),
                 "Run this command on a KDC of the realm, as its administrator",
             );
-            Ok(Vec::new())
+            Ok(Checked::default())
         }
     }
 }

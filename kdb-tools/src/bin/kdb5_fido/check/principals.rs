@@ -28,23 +28,33 @@ impl Mended {
     }
 }
 
+/// What a walk through the database comes to, beside findings.
+#[derive(Default)]
+pub(super) struct Checked {
+    pub(super) mended: Vec<Mended>,
+    /// The first principal that is asked for a key that it has.
+    pub(super) with_key: Option<String>,
+}
+
 pub(super) fn check(
     keys: &Keys<'_>,
     realm: &KdcSettings,
     fix: bool,
     findings: &mut Findings,
-) -> Result<Vec<Mended>, Error> {
+) -> Result<Checked, Error> {
     let now = UtcDateTime::now();
-    let mut mended = Vec::new();
+    let mut checked = Checked::default();
     // One that nobody gets a ticket for can neither be locked out nor broken into.
     for mut listed in keys.list_those(|listed| listed.allows_tickets)? {
         if fix && is_flag_missing(&listed, realm) {
-            mended.extend(mend(keys, &listed)?);
+            checked.mended.extend(mend(keys, &listed)?);
             listed = keys.list(&listed.principal)?;
         }
-        check_one(&listed, realm, now, findings);
+        if check_one(&listed, realm, now, findings) && checked.with_key.is_none() {
+            checked.with_key = Some(listed.principal);
+        }
     }
-    Ok(mended)
+    Ok(checked)
 }
 
 fn is_flag_missing(listed: &Listed, realm: &KdcSettings) -> bool {
@@ -67,7 +77,8 @@ fn mend(keys: &Keys<'_>, listed: &Listed) -> Result<Option<Mended>, Error> {
     }))
 }
 
-fn check_one(listed: &Listed, realm: &KdcSettings, now: UtcDateTime, findings: &mut Findings) {
+/// Whether it is asked for a key that it has.
+fn check_one(listed: &Listed, realm: &KdcSettings, now: UtcDateTime, findings: &mut Findings) -> bool {
     let principal = &listed.principal;
     for garbled in listed.enrolment.garbled() {
         findings.warn(
@@ -78,7 +89,8 @@ fn check_one(listed: &Listed, realm: &KdcSettings, now: UtcDateTime, findings: &
         );
     }
     let subject = listed.subject(&realm.settings, false, now);
-    match decide(&subject) {
+    let decision = decide(&subject);
+    match decision {
         Decision::Refuse(cause) => findings.error(
             "setting_unreadable",
             principal,
@@ -103,6 +115,7 @@ fn check_one(listed: &Listed, realm: &KdcSettings, now: UtcDateTime, findings: &
         let is_demanded = requires_factor(&subject).unwrap_or(true);
         check_flags(listed, realm, is_demanded, findings);
     }
+    matches!(decision, Decision::OfferFido(_) | Decision::OfferFidoOrNone(_))
 }
 
 fn check_flags(listed: &Listed, realm: &KdcSettings, is_demanded: bool, findings: &mut Findings) {
