@@ -8,9 +8,7 @@ use super::finding::Findings;
 /// What krb5 takes for true.
 const TRUE: [&str; 6] = ["y", "yes", "true", "t", "1", "on"];
 
-pub(super) fn check(realm: &str, findings: &mut Findings) {
-    // What cannot be read was told of the KDC's configuration, which holds krb5.conf too.
-    let Ok(context) = OwnedContext::new() else { return };
+pub(super) fn check(context: &OwnedContext, realm: &str, findings: &mut Findings) {
     let module = Module::find(CLIENT_MODULE, context.get());
     if let Some(problem) = module.problem() {
         findings.warn(

@@ -91,12 +91,13 @@ impl Asked {
 }
 
 /// Asks all KDCs that krb5.conf names for the realm about `principal`, which has a key that may be used.
-pub(super) fn check(realm: &str, principal: &str, findings: &mut Findings) -> Vec<Asked> {
-    // What cannot be read was told of the KDC's configuration, which holds krb5.conf too.
-    let Ok(context) = OwnedContext::new() else {
-        return Vec::new();
-    };
-    let asked = ask_all(&context, realm, principal).unwrap_or_else(|error| {
+pub(super) fn check(
+    context: &OwnedContext,
+    realm: &str,
+    principal: &str,
+    findings: &mut Findings,
+) -> Vec<Asked> {
+    let asked = ask_all(context, realm, principal).unwrap_or_else(|error| {
         findings.warn(
             "kdcs_not_asked",
             "krb5.conf",

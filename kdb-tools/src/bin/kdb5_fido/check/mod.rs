@@ -11,6 +11,7 @@ use std::{path::Path, process::ExitCode};
 
 use krb5_fido_protocol::fido::kdc_settings::KdcSettings;
 use krb5_fido_tools::{Error, Store, print};
+use krb5_plugin::OwnedContext;
 use serde_json::{Value, json};
 
 use finding::{Finding, Findings, Severity};
@@ -64,11 +65,14 @@ impl Report {
                 "Correct the impossible values first",
             ),
         }
-        client::check(store.realm(), &mut findings);
-        let asked = match &checked.with_key {
-            Some(principal) => kdcs::check(store.realm(), principal, &mut findings),
-            None => Vec::new(),
-        };
+        let mut asked = Vec::new();
+        // What cannot be read was told of the KDC's configuration, which holds krb5.conf too.
+        if let Ok(context) = OwnedContext::new() {
+            client::check(&context, store.realm(), &mut findings);
+            if let Some(principal) = &checked.with_key {
+                asked = kdcs::check(&context, store.realm(), principal, &mut findings);
+            }
+        }
         Ok(Self {
             realm: store.realm().to_owned(),
             installed,
