@@ -3,11 +3,11 @@
 use krb5_fido_keys::Registration;
 use krb5_fido_protocol::{
     fido::factor::UserVerification,
-    helper::{Assert, AttachedKey, Failure, KeyState, PinReason},
+    helper::{AttachedKey, Failure, KeyState, PinReason},
 };
 
 use crate::support::{
-    helper_process::{Helper, request},
+    helper_process::{Helper, request, request_of},
     open,
     registered::{PIN, USER_PRESENT, USER_VERIFIED, pin, register, verify_login},
     scripted_key::{Answer, Information, ScriptedKey},
@@ -25,16 +25,6 @@ fn key(has_pin: bool) -> (SoftwareKey, Registration) {
     (key, registration)
 }
 
-fn asked(keys: &[&(SoftwareKey, Registration)], uv: UserVerification) -> Assert {
-    let ids: Vec<&[u8]> = keys
-        .iter()
-        .map(|(_, registration)| registration.credential_id.as_slice())
-        .collect();
-    let mut request = request("none", &ids, uv);
-    request.settings.devices = keys.iter().map(|(key, _)| key.device()).collect();
-    request
-}
-
 fn attached(key: &SoftwareKey, pin_retries: Option<u8>) -> AttachedKey {
     AttachedKey {
         path: key.device(),
@@ -50,7 +40,7 @@ fn attached(key: &SoftwareKey, pin_retries: Option<u8>) -> AttachedKey {
 #[test]
 fn every_key_is_told_with_its_state() {
     let (plain, with_pin) = (key(false), key(true));
-    let mut request = asked(&[&plain, &with_pin], UserVerification::Discouraged);
+    let mut request = request_of(&[&plain, &with_pin], UserVerification::Discouraged);
     let devices = &mut request.settings.devices;
     devices.push("unix:/nonexistent/key".to_owned());
     let silent = ScriptedKey::start(Information::default(), |_, _| Answer::HangUp);
@@ -75,7 +65,7 @@ fn nothing_attached_is_told_at_once() {
 fn only_the_chosen_key_is_used() {
     let (first, second) = (key(false), key(false));
     for (chosen, other) in [(&first, &second), (&second, &first)] {
-        let request = asked(&[&first, &second], UserVerification::Discouraged);
+        let request = request_of(&[&first, &second], UserVerification::Discouraged);
         let (mut helper, _) = Helper::choosing(&request);
         helper.choose(Some(&chosen.0.device()), None);
         helper.expect_touch();
@@ -88,7 +78,7 @@ fn only_the_chosen_key_is_used() {
 #[test]
 fn a_key_that_was_not_told_can_be_chosen() {
     let (known, late) = (key(false), key(false));
-    let mut request = asked(&[&known, &late], UserVerification::Discouraged);
+    let mut request = request_of(&[&known, &late], UserVerification::Discouraged);
     request.settings.devices.pop();
     let (mut helper, keys) = Helper::choosing(&request);
     assert_eq!(keys.len(), 1);
@@ -100,7 +90,7 @@ fn a_key_that_was_not_told_can_be_chosen() {
 #[test]
 fn no_key_and_impossible_ones_can_be_chosen() {
     let key = key(false);
-    let request = asked(&[&key], UserVerification::Discouraged);
+    let request = request_of(&[&key], UserVerification::Discouraged);
     let (mut helper, _) = Helper::choosing(&request);
     helper.choose(Some("none"), None);
     assert_eq!(helper.expect_failure(), Failure::NoKey);
@@ -117,7 +107,7 @@ fn no_key_and_impossible_ones_can_be_chosen() {
 fn the_pin_that_came_along_is_not_asked_for() {
     let key = key(true);
     for uv in [UserVerification::Required, UserVerification::Preferred] {
-        let (mut helper, _) = Helper::choosing(&asked(&[&key], uv));
+        let (mut helper, _) = Helper::choosing(&request_of(&[&key], uv));
         helper.choose(None, Some(PIN));
         helper.expect_touch();
         verify_login(&key.1, &helper.expect_assertion(), USER_PRESENT | USER_VERIFIED);
@@ -127,7 +117,7 @@ fn the_pin_that_came_along_is_not_asked_for() {
 #[test]
 fn a_wrong_pin_that_came_along_is_asked_for_anew() {
     let key = key(true);
-    let (mut helper, _) = Helper::choosing(&asked(&[&key], UserVerification::Required));
+    let (mut helper, _) = Helper::choosing(&request_of(&[&key], UserVerification::Required));
     helper.choose(None, Some("wrong"));
     let wanted = helper.expect_pin_wanted();
     assert_eq!((wanted.reason, wanted.retries), (PinReason::WrongPin, Some(7)));
@@ -139,7 +129,7 @@ fn a_wrong_pin_that_came_along_is_asked_for_anew() {
 #[test]
 fn a_pin_that_is_none_costs_no_try() {
     let key = key(true);
-    let (mut helper, _) = Helper::choosing(&asked(&[&key], UserVerification::Required));
+    let (mut helper, _) = Helper::choosing(&request_of(&[&key], UserVerification::Required));
     helper.choose(None, Some("12\x0034"));
     let wanted = helper.expect_pin_wanted();
     assert_eq!((wanted.reason, wanted.retries), (PinReason::WrongPin, Some(8)));
@@ -148,7 +138,7 @@ fn a_pin_that_is_none_costs_no_try() {
 #[test]
 fn a_pin_that_nobody_wants_is_not_used() {
     let key = key(true);
-    let (mut helper, _) = Helper::choosing(&asked(&[&key], UserVerification::Discouraged));
+    let (mut helper, _) = Helper::choosing(&request_of(&[&key], UserVerification::Discouraged));
     helper.choose(None, Some("wrong"));
     helper.expect_touch();
     verify_login(&key.1, &helper.expect_assertion(), USER_PRESENT);
@@ -157,7 +147,7 @@ fn a_pin_that_nobody_wants_is_not_used() {
 #[test]
 fn an_answer_that_is_no_choice_is_refused() {
     let key = key(true);
-    let (mut helper, _) = Helper::choosing(&asked(&[&key], UserVerification::Required));
+    let (mut helper, _) = Helper::choosing(&request_of(&[&key], UserVerification::Required));
     helper.send_pin(PIN);
     assert_eq!(helper.expect_failure(), Failure::Internal);
 }

@@ -3,13 +3,13 @@
 use krb5_fido_keys::{Registration, Verification};
 use krb5_fido_protocol::{
     fido::factor::UserVerification,
-    helper::{Assert, Failure, PinReason},
+    helper::{Failure, PinReason},
 };
 use rustix::process::Signal;
 
 use crate::support::{
     PATIENCE,
-    helper_process::{Helper, RP_ID, request},
+    helper_process::{Helper, RP_ID, request, request_of},
     open,
     registered::{PIN, USER_PRESENT, USER_VERIFIED, pin, register, verify_login},
     scripted_key::{Answer, CLIENT_PIN, GET_ASSERTION, Information, ScriptedKey, holding, is_silent},
@@ -31,16 +31,6 @@ fn pin_holder(presence: &str) -> (SoftwareKey, Registration) {
     (key, registration)
 }
 
-fn asked(keys: &[&(SoftwareKey, Registration)], uv: UserVerification) -> Assert {
-    let ids: Vec<&[u8]> = keys
-        .iter()
-        .map(|(_, registration)| registration.credential_id.as_slice())
-        .collect();
-    let mut request = request("none", &ids, uv);
-    request.settings.devices = keys.iter().map(|(key, _)| key.device()).collect();
-    request
-}
-
 /// Nothing of an earlier request holds the key up.
 fn assert_ready((key, registration): &(SoftwareKey, Registration)) {
     let mut device = open(&key.device());
@@ -52,7 +42,7 @@ fn assert_ready((key, registration): &(SoftwareKey, Registration)) {
 #[test]
 fn the_only_one_that_holds_a_credential_is_used() {
     let (first, second) = (holder("never"), holder("auto"));
-    let mut request = asked(&[&first, &second], UserVerification::Discouraged);
+    let mut request = request_of(&[&first, &second], UserVerification::Discouraged);
     request.parties[0].credentials.remove(0);
     let mut helper = Helper::asked(&request);
     helper.expect_touch();
@@ -64,7 +54,7 @@ fn the_only_one_that_holds_a_credential_is_used() {
 fn the_touched_one_counts_and_the_other_is_ready_at_once() {
     let (first, second) = (holder("never"), holder("auto"));
     for keys in [[&first, &second], [&second, &first]] {
-        let mut helper = Helper::asked(&asked(&keys, UserVerification::Discouraged));
+        let mut helper = Helper::asked(&request_of(&keys, UserVerification::Discouraged));
         helper.expect_touch_of(2);
         verify_login(&second.1, &helper.expect_assertion(), USER_PRESENT);
         assert_ready(&first);
@@ -75,7 +65,7 @@ fn the_touched_one_counts_and_the_other_is_ready_at_once() {
 #[test]
 fn the_touched_one_is_asked_for_its_pin() {
     let (first, second) = (pin_holder("never"), pin_holder("auto"));
-    let mut helper = Helper::asked(&asked(&[&first, &second], UserVerification::Required));
+    let mut helper = Helper::asked(&request_of(&[&first, &second], UserVerification::Required));
     helper.expect_touch_of(2);
     let wanted = helper.expect_pin_wanted();
     assert_eq!(wanted.reason, PinReason::Demanded);
@@ -92,7 +82,7 @@ fn the_touched_one_is_asked_for_its_pin() {
 #[test]
 fn a_key_with_a_pin_and_one_without() {
     let (with, without) = (pin_holder("never"), holder("auto"));
-    let mut helper = Helper::asked(&asked(&[&with, &without], UserVerification::Preferred));
+    let mut helper = Helper::asked(&request_of(&[&with, &without], UserVerification::Preferred));
     helper.expect_touch_of(2);
     verify_login(&without.1, &helper.expect_assertion(), USER_PRESENT);
     assert_ready(&with);
@@ -101,7 +91,7 @@ fn a_key_with_a_pin_and_one_without() {
 #[test]
 fn a_key_that_cannot_do_what_is_required_is_left_out() {
     let (with, without) = (pin_holder("auto"), holder("never"));
-    let mut helper = Helper::asked(&asked(&[&without, &with], UserVerification::Required));
+    let mut helper = Helper::asked(&request_of(&[&without, &with], UserVerification::Required));
     helper.expect_pin_wanted();
     helper.send_pin(PIN);
     helper.expect_touch();
@@ -111,7 +101,7 @@ fn a_key_that_cannot_do_what_is_required_is_left_out() {
 #[test]
 fn declining_at_one_leaves_the_other() {
     let (first, second) = (holder("deny"), holder("auto"));
-    let mut helper = Helper::asked(&asked(&[&first, &second], UserVerification::Discouraged));
+    let mut helper = Helper::asked(&request_of(&[&first, &second], UserVerification::Discouraged));
     helper.expect_touch_of(2);
     verify_login(&second.1, &helper.expect_assertion(), USER_PRESENT);
 }
@@ -119,7 +109,7 @@ fn declining_at_one_leaves_the_other() {
 #[test]
 fn declining_at_all_ends_the_login() {
     let (first, second) = (holder("deny"), holder("deny"));
-    let mut helper = Helper::asked(&asked(&[&first, &second], UserVerification::Discouraged));
+    let mut helper = Helper::asked(&request_of(&[&first, &second], UserVerification::Discouraged));
     helper.expect_touch_of(2);
     assert!(matches!(helper.expect_failure(), Failure::Declined { .. }));
 }

@@ -7,6 +7,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use krb5_fido_keys::Registration;
 use krb5_fido_protocol::{
     fido::{
         client_settings::ClientSettings,
@@ -17,7 +18,7 @@ use krb5_fido_protocol::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{PATIENCE, wait_until};
+use super::{PATIENCE, software_key::SoftwareKey, wait_until};
 
 pub(crate) const REALM: &str = "KRBTEST.COM";
 pub(crate) const RP_ID: &str = "krbtest.com";
@@ -260,6 +261,17 @@ pub(crate) fn request(device: &str, ids: &[&[u8]], uv: UserVerification) -> Asse
                 .collect(),
         }],
     }
+}
+
+/// The same of one of these keys, each with its credential.
+pub(crate) fn request_of(keys: &[&(SoftwareKey, Registration)], uv: UserVerification) -> Assert {
+    let ids: Vec<&[u8]> = keys
+        .iter()
+        .map(|(_, registration)| registration.credential_id.as_slice())
+        .collect();
+    let mut request = request("none", &ids, uv);
+    request.settings.devices = keys.iter().map(|(key, _)| key.device()).collect();
+    request
 }
 
 fn describe(message: &Message) -> String {
