@@ -119,3 +119,27 @@ pub const ATTRIBUTE_USER_VERIFICATION: &str = "fido_uv";
 
 /// String attribute of a principal's own authentication indicators.
 pub const ATTRIBUTE_INDICATOR: &str = "fido_indicator";
+
+/// String attribute of an open, spent or ended invitation.
+pub const ATTRIBUTE_INVITE: &str = "fido_invite";
+
+/// The version of invitations that this crate reads and writes.
+pub const INVITATION_VERSION: u64 = 1;
+
+/// Bytes in the id of an invitation.
+pub const INVITATION_ID_LEN: usize = 16;
+
+/// Bytes in the code of an invitation.
+pub const INVITATION_CODE_LEN: usize = 16;
+
+/// What the seed of the key pair that stands for a code is hashed from, before id and code.
+pub const LABEL_INVITATION_CODE: &[u8] = b"krb5-fido invitation code v1";
+
+/// What begins the message that proves a code.
+pub const LABEL_INVITATION_PROOF: &[u8] = b"krb5-fido invitation proof v1";
+
+/// `fido_max_credentials` where it is not set.
+pub const CREDENTIALS_MAX_DEFAULT: usize = 16;
+
+/// How long a ticket for `kadmin/*` lives that came without a factor, in seconds.
+pub const ADMINISTRATION_LIFE: u32 = 300;

@@ -13,6 +13,7 @@ pub mod decoy;
 #[cfg(feature = "rp-id")]
 pub mod facets;
 pub mod factor;
+pub mod invite;
 mod json;
 pub mod kdc_settings;
 pub mod label;
