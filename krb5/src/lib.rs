@@ -12,6 +12,7 @@ mod duration;
 mod error;
 mod initial_credentials;
 pub mod kadm5;
+pub mod kadm5_auth;
 pub mod kdb;
 mod kdc_error;
 pub mod kdcpolicy;

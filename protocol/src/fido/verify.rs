@@ -203,7 +203,7 @@ fn verify_signed_data(
     Ok(data)
 }
 
-fn check_presence(data: &AuthenticatorData, rp_id: &str) -> Result<(), Error> {
+pub(super) fn check_presence(data: &AuthenticatorData, rp_id: &str) -> Result<(), Error> {
     if data.rp_id_hash[..] != Sha256::digest(rp_id)[..] {
         return Err(Error::RpIdMismatch);
     }
