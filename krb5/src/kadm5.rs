@@ -1,30 +1,32 @@
-//! Administration of the principal database on the KDC itself, as kadmin.local does it.
+//! Administration of the principal database: on the KDC itself, as kadmin.local does it, or through kadmind, as kadmin does.
 //!
-//! Calls kadm5 functions: whoever links this module links libkadm5srv.
+//! Calls kadm5 functions, which two libraries have under the same names: whoever links this module links libkadm5srv and
+//! opens the local database, or libkadm5clnt and talks to kadmind.
 //!
 //! Invariants:
-//! 1. A [`Database`] owns its context and its kadm5 handle; the handle is destroyed before the context is freed.
+//! 1. A [`Database`] keeps the context that its kadm5 handle was made on, and destroys the handle before.
 //! 2. Lists and entries from kadm5 are copied and freed at once.
-//! 3. A lock that was taken is released: see [`Lock`].
-//! 4. No signal ends the program while it holds a lock: see `SignalsHeld`.
 
-use core::{
-    ffi::{c_char, c_long, c_void},
-    mem::{self, MaybeUninit},
-    ptr,
-};
-use std::{ffi::CString, path::Path};
+mod local;
+mod lock;
+mod remote;
+
+use core::{ffi::c_void, mem, ptr};
+use std::ffi::CString;
 
 use krb5_sys::{
-    KADM5_API_VERSION_4, KADM5_ATTRIBUTES, KADM5_CONFIG_REALM, KADM5_PRINCIPAL_NORMAL_MASK,
-    KADM5_STRUCT_VERSION, KRB5_KDB_DISALLOW_ALL_TIX, KRB5_KDB_REQUIRES_HW_AUTH, KRB5_KDB_REQUIRES_PRE_AUTH,
-    KRB5_PLUGIN_OP_NOTSUPP, kadm5_config_params, kadm5_principal_ent_rec,
+    KADM5_ATTRIBUTES, KADM5_PRINCIPAL_NORMAL_MASK, KRB5_KDB_DISALLOW_ALL_TIX, KRB5_KDB_REQUIRES_HW_AUTH,
+    KRB5_KDB_REQUIRES_PRE_AUTH, kadm5_principal_ent_rec,
 };
 
 use crate::{
-    Error, Failure, OwnedContext, OwnedPrincipal, Principal, Result, data,
+    Error, Failure, OwnedContext, OwnedPrincipal, Principal, data,
     kdb::{StringAttribute, copy_strings},
 };
+
+pub use local::kdc_context;
+pub use lock::Lock;
+pub use remote::{ADMIN_SERVICE, Authentication, Server};
 
 /// KADM5_UNK_PRINC: there is no such principal.
 pub const UNKNOWN_PRINCIPAL: i32 = krb5_sys::KADM5_UNK_PRINC;
@@ -65,103 +67,23 @@ pub struct Summary {
     pub allows_tickets: bool,
 }
 
-/// The configuration of a KDC: krb5.conf and kdc.conf (kadm5_init_krb5_context).
-///
-/// # Errors
-/// A configuration that cannot be read.
-pub fn kdc_context() -> Result<OwnedContext> {
-    let mut raw = ptr::null_mut();
-    // SAFETY: the out parameter is valid (kadm5/admin.h).
-    Error::check(unsafe { krb5_sys::kadm5_init_krb5_context(&raw mut raw) })?;
-    // SAFETY: a live context on success, ours.
-    Ok(unsafe { OwnedContext::from_raw(raw) })
-}
+/// KADM5_AUTH_GET, KADM5_AUTH_MODIFY: kadmind refuses, and does not say why.
+pub const REFUSALS: [i32; 2] = [krb5_sys::KADM5_AUTH_GET, krb5_sys::KADM5_AUTH_MODIFY];
 
-/// The local database of one realm.
+/// The principal database of one realm.
 pub struct Database<'a> {
     context: &'a OwnedContext,
     handle: *mut c_void,
+    /// There is a lock to be had, and a write to be torn: not through kadmind, whose calls are each done or not.
+    is_local: bool,
 }
 
-impl<'a> Database<'a> {
-    /// Opens the database of `realm`, and its update log where iprop is on. Changes are made in the name of
-    /// `administrator`.
-    ///
-    /// # Errors
-    /// The text says what could not be opened.
-    pub fn open(
-        context: &'a OwnedContext,
-        realm: &str,
-        administrator: &str,
-        database: Option<&Path>,
-    ) -> core::result::Result<Self, Failure> {
-        let realm_name = CString::new(realm).map_err(|_| Error::INVALID)?;
-        let client = CString::new(administrator).map_err(|_| Error::INVALID)?;
-        let argument = database
-            .map(|path| CString::new(format!("dbname={}", path.display())))
-            .transpose()
-            .map_err(|_| Error::INVALID)?;
-        let mut arguments: [*mut c_char; 2] = [ptr::null_mut(); 2];
-        if let (Some(slot), Some(argument)) = (arguments.first_mut(), argument.as_ref()) {
-            *slot = argument.as_ptr().cast_mut();
-        }
-        // SAFETY: the structure is plain data for which zero means unset; `mask` names what is set (kadm5/admin.h).
-        let mut parameters: kadm5_config_params = unsafe { mem::zeroed() };
-        parameters.mask = KADM5_CONFIG_REALM.into();
-        parameters.realm = realm_name.as_ptr().cast_mut();
-        let mut handle = ptr::null_mut();
-        // SAFETY: all strings and structures live for the call; the local library takes no password (kadm5/admin.h).
-        let opened = Error::check(unsafe {
-            krb5_sys::kadm5_init_with_password(
-                context.get().as_raw(),
-                client.as_ptr().cast_mut(),
-                ptr::null_mut(),
-                krb5_sys::KADM5_ADMIN_SERVICE.as_ptr().cast_mut().cast(),
-                &raw mut parameters,
-                version(KADM5_STRUCT_VERSION),
-                version(KADM5_API_VERSION_4),
-                arguments.as_mut_ptr(),
-                &raw mut handle,
-            )
-        });
-        opened.map_err(|error| context.get().failure(error))?;
-        let database = Self { context, handle };
-        // SAFETY: a live handle (kadm5/admin.h).
-        Error::check(unsafe { krb5_sys::kadm5_init_iprop(handle, ptr::null_mut()) }).map_err(|error| {
-            let text = context.get().message(error);
-            Failure::new(
-                error,
-                format!("Cannot open the update log (iprop_logfile): {text}"),
-            )
-        })?;
-        Ok(database)
-    }
-
-    /// Keeps everybody else from reading or changing the database until the result is dropped; waits for whoever holds
-    /// the lock. DB2 writes to its file when the lock is released, and says nothing if that fails: read back what
-    /// matters. Database types without locks have transactions of their own.
-    ///
-    /// # Errors
-    /// The database cannot be locked.
-    pub fn lock(&self) -> core::result::Result<Lock<'_>, Failure> {
-        // SAFETY: a live handle (kadm5/admin.h).
-        let code = unsafe { krb5_sys::kadm5_lock(self.handle) };
-        let locked = code != c_long::from(KRB5_PLUGIN_OP_NOTSUPP);
-        if locked {
-            self.check(code)?;
-        }
-        Ok(Lock {
-            database: self,
-            locked,
-            _signals: SignalsHeld::new(),
-        })
-    }
-
+impl Database<'_> {
     /// The names of all principals.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn principals(&self) -> core::result::Result<Vec<String>, Failure> {
+    pub fn principals(&self) -> Result<Vec<String>, Failure> {
         let (mut names, mut count) = (ptr::null_mut(), 0);
         // SAFETY: a live handle, both out parameters valid (kadm5/admin.h).
         self.check(unsafe {
@@ -178,10 +100,7 @@ impl<'a> Database<'a> {
     ///
     /// # Errors
     /// No such principal; the database cannot be read.
-    pub fn strings(
-        &self,
-        principal: &OwnedPrincipal<'_>,
-    ) -> core::result::Result<Vec<StringAttribute>, Failure> {
+    pub fn strings(&self, principal: &OwnedPrincipal<'_>) -> Result<Vec<StringAttribute>, Failure> {
         let (mut list, mut count) = (ptr::null_mut(), 0);
         // SAFETY: live handle and principal, both out parameters valid (kadm5/admin.h).
         self.check(unsafe {
@@ -203,7 +122,7 @@ impl<'a> Database<'a> {
         principal: &OwnedPrincipal<'_>,
         name: &str,
         value: Option<&str>,
-    ) -> core::result::Result<(), Failure> {
+    ) -> Result<(), Failure> {
         let name = CString::new(name).map_err(|_| Error::INVALID)?;
         let value = value.map(CString::new).transpose().map_err(|_| Error::INVALID)?;
         let value = value.as_ref().map_or(ptr::null(), |value| value.as_ptr());
@@ -217,7 +136,7 @@ impl<'a> Database<'a> {
     ///
     /// # Errors
     /// No such principal; the database cannot be read.
-    pub fn summary(&self, principal: &OwnedPrincipal<'_>) -> core::result::Result<Summary, Failure> {
+    pub fn summary(&self, principal: &OwnedPrincipal<'_>) -> Result<Summary, Failure> {
         self.with_entry(principal, |entry| {
             // SAFETY: kadm5 filled it in; it is live until the entry is freed.
             let name = unsafe { Principal::from_raw(self.context.get(), entry.principal) };
@@ -233,7 +152,7 @@ impl<'a> Database<'a> {
     ///
     /// # Errors
     /// No such principal; the database cannot be read.
-    pub fn flags(&self, principal: &OwnedPrincipal<'_>) -> core::result::Result<Flags, Failure> {
+    pub fn flags(&self, principal: &OwnedPrincipal<'_>) -> Result<Flags, Failure> {
         self.with_entry(principal, |entry| Ok(Flags::of(entry.attributes)))
     }
 
@@ -241,11 +160,7 @@ impl<'a> Database<'a> {
     ///
     /// # Errors
     /// No such principal; the database cannot be written.
-    pub fn set_flags(
-        &self,
-        principal: &OwnedPrincipal<'_>,
-        flags: Flags,
-    ) -> core::result::Result<(), Failure> {
+    pub fn set_flags(&self, principal: &OwnedPrincipal<'_>, flags: Flags) -> Result<(), Failure> {
         let assign =
             |attributes: i32, bit: i32, set: bool| if set { attributes | bit } else { attributes & !bit };
         self.with_entry(principal, |entry| {
@@ -265,8 +180,8 @@ impl<'a> Database<'a> {
     fn with_entry<T>(
         &self,
         principal: &OwnedPrincipal<'_>,
-        body: impl FnOnce(&mut kadm5_principal_ent_rec) -> core::result::Result<T, Failure>,
-    ) -> core::result::Result<T, Failure> {
+        body: impl FnOnce(&mut kadm5_principal_ent_rec) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         // SAFETY: plain data that kadm5 fills in.
         let mut entry: kadm5_principal_ent_rec = unsafe { mem::zeroed() };
         // SAFETY: live handle and principal, a valid out parameter (kadm5/admin.h).
@@ -284,7 +199,7 @@ impl<'a> Database<'a> {
         result
     }
 
-    fn check(&self, code: impl TryInto<i32>) -> core::result::Result<(), Failure> {
+    fn check(&self, code: impl TryInto<i32>) -> Result<(), Failure> {
         Error::check(code).map_err(|error| self.context.get().failure(error))
     }
 }
@@ -293,47 +208,6 @@ impl Drop for Database<'_> {
     fn drop(&mut self) {
         // SAFETY: ours, destroyed once.
         unsafe { krb5_sys::kadm5_destroy(self.handle) };
-    }
-}
-
-/// An exclusive lock on a database.
-pub struct Lock<'a> {
-    database: &'a Database<'a>,
-    locked: bool,
-    // Dropped after the lock was released.
-    _signals: SignalsHeld,
-}
-
-impl Drop for Lock<'_> {
-    fn drop(&mut self) {
-        if self.locked {
-            // SAFETY: a live handle whose lock was taken and is released once.
-            unsafe { krb5_sys::kadm5_unlock(self.database.handle) };
-        }
-    }
-}
-
-/// Keeps signals waiting. Whoever is killed while he holds the lock of a DB2 database leaves his changes in the update
-/// log for the replicas, and not in the database.
-struct SignalsHeld(libc::sigset_t);
-
-impl SignalsHeld {
-    fn new() -> Self {
-        let mut all = MaybeUninit::uninit();
-        // SAFETY: fills in the set (signal.h).
-        unsafe { libc::sigfillset(all.as_mut_ptr()) };
-        let mut before = MaybeUninit::uninit();
-        // SAFETY: `all` is filled in, `before` is filled in by the call: it fails for an unknown `how` alone (signal.h).
-        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr()) };
-        // SAFETY: filled in by the call.
-        Self(unsafe { before.assume_init() })
-    }
-}
-
-impl Drop for SignalsHeld {
-    fn drop(&mut self) {
-        // SAFETY: a mask that pthread_sigmask gave; those that waited arrive now (signal.h).
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, ptr::null_mut()) };
     }
 }
 

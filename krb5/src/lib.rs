@@ -4,6 +4,7 @@
 //! This is the only crate with unsafe code over krb5. Each file with unsafe code opens with the invariants it keeps.
 
 mod boundary;
+mod cache;
 pub mod child;
 pub mod clpreauth;
 mod context;
@@ -29,6 +30,7 @@ pub mod spake;
 mod symbol;
 pub mod trace;
 
+pub use cache::CredentialCache;
 pub use context::{Context, OwnedContext};
 pub use duration::parse_duration;
 pub use error::{Error, Failure, Result};
@@ -36,7 +38,7 @@ pub use initial_credentials::InitialCredentials;
 pub use kdc_error::KdcError;
 pub use keyblock::{KeyBlock, SystemRandom};
 pub use loadable::check_loadable;
-pub use myself::{default_cache_principal, local_user_name};
+pub use myself::{default_cache_principal, host_principal, local_user_name};
 pub use principal::{OwnedPrincipal, Principal};
 pub use profile::Profile;
 pub use prompter::Prompter;

@@ -1,4 +1,4 @@
-//! A login with a password, as kinit performs it, whose ticket is looked at and not kept.
+//! A login with a password, as kinit performs it, whose ticket is looked at, and kept in a cache or not at all.
 //!
 //! Invariants:
 //! 1. libkrb5 calls [`prompt`] and [`trace`] with the address of a [`Callbacks`], which lives until libkrb5 has forgotten it:
@@ -20,7 +20,10 @@ use krb5_sys::{
     krb5_get_init_creds_opt, krb5_prompt, krb5_trace_info,
 };
 
-use crate::{Context, Error, Failure, OwnedContext, OwnedPrincipal, Principal, Result, boundary::guard};
+use crate::{
+    Context, CredentialCache, Error, Failure, OwnedContext, OwnedPrincipal, Principal, Result,
+    boundary::guard,
+};
 
 /// Who talks to the person that logs in.
 pub trait Dialog {
@@ -45,6 +48,8 @@ pub struct Login<'a> {
     pub service: Option<&'a str>,
     /// Attributes and values for modules: `kinit -X`.
     pub options: &'a [(String, String)],
+    /// Where the ticket is put; it is not kept without.
+    pub cache: Option<&'a CredentialCache<'a>>,
 }
 
 /// What came of it.
@@ -55,7 +60,7 @@ pub struct Attempt {
     pub password_asked: bool,
 }
 
-/// What a ticket says. It is not there any more.
+/// What a ticket says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// The client's name, which the KDC may have changed.
@@ -94,6 +99,9 @@ fn get_ticket(
     let options = Options::new(context)?;
     for (attribute, value) in login.options {
         options.set(attribute, value)?;
+    }
+    if let Some(cache) = login.cache {
+        options.keep_in(cache)?;
     }
     let _traced = Traced::start(context, callbacks)?;
     let mut credentials = Credentials::empty(context);
@@ -149,6 +157,14 @@ impl<'a> Options<'a> {
         // SAFETY: just allocated. A new password would be asked for, and set, where the old one has expired.
         unsafe { krb5_sys::krb5_get_init_creds_opt_set_change_password_prompt(raw, 0) };
         Ok(Self { context, raw })
+    }
+
+    /// The cache lives until the options are freed.
+    fn keep_in(&self, cache: &CredentialCache<'_>) -> Result<()> {
+        // SAFETY: context, options and cache are live, and stay so as long as the options are used (krb5.h).
+        Error::check(unsafe {
+            krb5_sys::krb5_get_init_creds_opt_set_out_ccache(self.context.as_raw(), self.raw, cache.as_raw())
+        })
     }
 
     fn set(&self, attribute: &str, value: &str) -> core::result::Result<(), Failure> {

@@ -1,29 +1,39 @@
-//! Whom kinit logs in when it is told no name: the principal of the default credential cache, else the local user.
+//! Whom kinit logs in when it is told no name: the principal of the default credential cache, else the local user; with a key
+//! table, the host.
 //!
-//! Invariants:
-//! 1. A cache that krb5_cc_default opened is closed once, and nobody reads it any more.
-//! 2. The strings of a passwd lie in the buffer that getpwuid_r was given, and are copied at once.
+//! Invariant: the strings of a passwd lie in the buffer that getpwuid_r was given, and are copied at once.
 
 use core::{ffi::CStr, mem, ptr};
 
-use crate::{Context, Error, OwnedPrincipal};
+use crate::{Context, CredentialCache, Error, OwnedPrincipal, Result};
 
 /// Room for the longest entry of the user database, in bytes.
 const ENTRY_MAX: usize = 64 * 1024;
 
-/// The principal of the default credential cache (krb5_cc_default, krb5_cc_get_principal); none where there is no such cache.
+/// The principal of the default credential cache; none where there is no such cache.
 pub fn default_cache_principal(context: Context<'_>) -> Option<OwnedPrincipal<'_>> {
-    let mut cache = ptr::null_mut();
-    // SAFETY: the context is live, the out parameter valid (krb5.h).
-    Error::check(unsafe { krb5_sys::krb5_cc_default(context.as_raw(), &raw mut cache) }).ok()?;
+    CredentialCache::default(context).ok()?.principal().ok()
+}
+
+/// The principal of this host in its realm, host/NAME, as kadmin and kinit take it with a key table
+/// (krb5_sname_to_principal).
+///
+/// # Errors
+/// A host that does not know its name, or its realm.
+pub fn host_principal(context: Context<'_>) -> Result<OwnedPrincipal<'_>> {
     let mut principal = ptr::null_mut();
-    // SAFETY: context and cache are live, the out parameter valid (krb5.h).
-    let code = unsafe { krb5_sys::krb5_cc_get_principal(context.as_raw(), cache, &raw mut principal) };
-    // SAFETY: invariant 1.
-    unsafe { krb5_sys::krb5_cc_close(context.as_raw(), cache) };
-    Error::check(code).ok()?;
+    // SAFETY: the context is live, NULL stands for this host, the service is a string, the out parameter valid (krb5.h).
+    Error::check(unsafe {
+        krb5_sys::krb5_sname_to_principal(
+            context.as_raw(),
+            ptr::null(),
+            c"host".as_ptr(),
+            krb5_sys::KRB5_NT_SRV_HST,
+            &raw mut principal,
+        )
+    })?;
     // SAFETY: made on this context, and ours.
-    Some(unsafe { OwnedPrincipal::from_raw(context, principal) })
+    Ok(unsafe { OwnedPrincipal::from_raw(context, principal) })
 }
 
 /// The name of the user whose process this is (getpwuid_r); none if the machine does not know one.
@@ -47,7 +57,7 @@ pub fn local_user_name() -> Option<String> {
     if code != 0 || found.is_null() || entry.pw_name.is_null() {
         return None;
     }
-    // SAFETY: invariant 2.
+    // SAFETY: the invariant.
     let name = unsafe { CStr::from_ptr(entry.pw_name) };
     Some(name.to_string_lossy().into_owned())
 }

@@ -145,6 +145,7 @@ impl SecurityKey {
             counter: 0,
             created: UtcDateTime::UNIX_EPOCH,
             by: "admin/admin@KRBTEST.COM",
+            registration: None,
         })
         .unwrap();
         let enrolment = Enrolment::from_attributes([("fido:key1", record.encode().unwrap())]);

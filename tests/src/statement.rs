@@ -123,6 +123,7 @@ impl PaperKey {
             counter: 0,
             created: UtcDateTime::now(),
             by: "nobody",
+            registration: None,
         };
         CredentialRecord::new(&credential).unwrap().encode().unwrap()
     }

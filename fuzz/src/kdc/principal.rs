@@ -115,6 +115,7 @@ fn record(more: &Value) -> String {
         counter: 0,
         created: UtcDateTime::UNIX_EPOCH,
         by: "admin/admin@EXAMPLE.COM",
+        registration: None,
     });
     let text = record.and_then(|record| record.encode()).expect("a sound record");
     let mut members: Value = serde_json::from_str(&text).expect("JSON");

@@ -70,6 +70,7 @@ fn record(object: &AttestationObject<'_>) -> String {
         counter: object.data.counter,
         created: UtcDateTime::UNIX_EPOCH,
         by: "admin/admin@EXAMPLE.COM",
+        registration: None,
     });
     let text = record.and_then(|record| record.encode()).expect("a sound record");
     let mut members = read(&text);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Error,
-    registry::{CREDENTIAL_ID_MAX, FORMAT_FIDO_U2F, RECORD_MAX, RECORD_VERSION},
+    registry::{CREDENTIAL_ID_MAX, FIDO_NONCE_LEN, FORMAT_FIDO_U2F, RECORD_MAX, RECORD_VERSION},
 };
 
 /// What credentials must satisfy to be used.
@@ -68,6 +68,17 @@ pub struct NewCredential<'a> {
     pub created: UtcDateTime,
     /// The principal that registered it.
     pub by: &'a str,
+    /// The nonce of the registration's client data, and its attestation object: what it can be verified with again.
+    pub registration: Option<(&'a [u8; FIDO_NONCE_LEN], &'a [u8])>,
+}
+
+/// The registration that a record came from, as its member `reg` has it. Nobody has verified it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedRegistration {
+    /// The nonce of the client data that were signed.
+    pub nonce: [u8; FIDO_NONCE_LEN],
+    /// The attestation object (WebAuthn Level 3 section 6.5.4).
+    pub attestation_object: Vec<u8>,
 }
 
 impl CredentialRecord {
@@ -112,6 +123,11 @@ impl CredentialRecord {
         }
         put("counter", credential.counter.into());
         put("by", credential.by.into());
+        if let Some((nonce, attestation_object)) = credential.registration {
+            let registration = [("nonce", nonce.as_slice()), ("att", attestation_object)];
+            let members = registration.map(|(name, bytes)| (name.to_owned(), encode_base64url(bytes)));
+            put("reg", Value::Object(members.into_iter().collect()));
+        }
         Self::from_members(members)
     }
 
@@ -262,6 +278,15 @@ impl CredentialRecord {
     /// What proves the code of that invitation.
     pub fn invitation_proof(&self) -> Option<InvitationProof> {
         parse_proof(self.members.get("invite_proof")?)
+    }
+
+    /// The registration that it came from; none, too, where its nonce is not one of ours.
+    pub fn registration(&self) -> Option<RecordedRegistration> {
+        let registration = self.members.get("reg")?;
+        Some(RecordedRegistration {
+            nonce: parse_base64url(registration.get("nonce")?)?.try_into().ok()?,
+            attestation_object: parse_base64url(registration.get("att")?)?,
+        })
     }
 }
 

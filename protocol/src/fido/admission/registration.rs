@@ -61,7 +61,7 @@ pub fn check_registration(
         purpose: Purpose::Registration,
     }
     .hash()?;
-    let object = AttestationObject::parse(&registration.attestation).map_err(Unregistered::from_parsing)?;
+    let object = AttestationObject::parse(&registration.attestation_object).map_err(Unregistered::from_parsing)?;
     check_presence(&object.data, record.rp_id())?;
     let members = [
         ("id", object.credential.id == record.id()),

@@ -54,6 +54,7 @@ pub(in crate::fido) fn record_json(rp_id: &str, id: &[u8], more: &Value) -> Stri
         counter: 4,
         created: NOW,
         by: "admin/admin@R.ORG",
+        registration: None,
     })
     .unwrap();
     let mut members = record.members;
@@ -123,18 +124,27 @@ fn new_record_is_written_and_read() {
     assert!(!record.is_disabled());
 }
 
-#[test]
-fn created_is_cut_to_the_second() {
-    let record = CredentialRecord::new(&NewCredential {
+/// What the least of authenticators gives.
+fn new_credential(public_key: &PublicKey) -> NewCredential<'_> {
+    NewCredential {
         rp_id: "r.org",
         id: &[1],
-        public_key: &key(),
+        public_key,
         aaguid: Aaguid([0; 16]),
         format: "none",
         transports: &[],
         counter: 0,
-        created: NOW.replace_nanosecond(999_999_999).unwrap(),
+        created: NOW,
         by: "u@R.ORG",
+        registration: None,
+    }
+}
+
+#[test]
+fn created_is_cut_to_the_second() {
+    let record = CredentialRecord::new(&NewCredential {
+        created: NOW.replace_nanosecond(999_999_999).unwrap(),
+        ..new_credential(&key())
     })
     .unwrap();
     assert_eq!(record.created(), NOW);
@@ -148,18 +158,32 @@ fn new_record_is_checked_like_a_read_one() {
         CredentialRecord::new(&NewCredential {
             rp_id,
             id,
-            public_key: &key,
-            aaguid: Aaguid([0; 16]),
-            format: "none",
-            transports: &[],
-            counter: 0,
-            created: NOW,
-            by: "u@R.ORG",
+            ..new_credential(&key)
         })
     };
     assert_eq!(new("", &[1]), Err(Error::RecordMemberMalformed("rp")));
     assert_eq!(new("r.org", &[]), Err(Error::RecordMemberMalformed("id")));
     assert_eq!(new("r.org", &[0; 1024]), Err(Error::RecordMemberMalformed("id")));
+}
+
+#[test]
+fn registration_is_kept_and_read() {
+    let key = key();
+    let with = |registration| {
+        let record = CredentialRecord::new(&NewCredential {
+            registration,
+            ..new_credential(&key)
+        });
+        CredentialRecord::parse(&record.unwrap().encode().unwrap()).unwrap()
+    };
+    assert_eq!(with(None).registration(), None);
+    let expected = RecordedRegistration {
+        nonce: [7; 32],
+        attestation_object: vec![0xa0],
+    };
+    assert_eq!(with(Some((&[7; 32], &[0xa0]))).registration(), Some(expected));
+    let short = parse_with(&json!({"reg": {"nonce": "AA", "att": "oA"}})).unwrap();
+    assert_eq!(short.registration(), None);
 }
 
 #[test]

@@ -377,6 +377,7 @@ fn good_registration_gives_the_parts_of_a_record() {
         counter: registration.counter,
         created: NOW,
         by: "u@R.ORG",
+        registration: None,
     });
     assert_eq!(record.unwrap().counter(), 3);
 }
