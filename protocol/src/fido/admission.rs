@@ -10,15 +10,19 @@ mod registration;
 pub use registration::{Unregistered, check_registration};
 
 use core::str;
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    io,
+    path::{Path, PathBuf},
+};
 
 use time::{Duration, UtcDateTime};
 
 use super::{
-    attestation::AttestationPolicy,
+    attestation::{AttestationPolicy, AttestationRoots, RootsError},
     factor::UserVerification,
     invite::Invitation,
-    kdc_settings::KdcSettings,
+    kdc_settings::{Admission, KdcSettings},
     label::Label,
     policy::{Enrolment, Policy, Subject, parse_indicators},
     record::CredentialRecord,
@@ -52,6 +56,72 @@ pub enum Refusal {
     Own(#[from] own::Refusal),
 }
 
+/// A file of `fido_attestation_roots` that does not help.
+#[derive(Debug, thiserror::Error)]
+#[error("fido_attestation_roots: {}: {cause}", path.display())]
+pub struct UnreadableRoots {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub cause: RootsCause,
+}
+
+/// What is wrong with a file of certificates.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RootsCause {
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(io::Error),
+    /// It holds something else than certificates.
+    #[error(transparent)]
+    Malformed(RootsError),
+}
+
+/// What kdc.conf says about who has to vouch for keys. `read` reads a file.
+///
+/// # Errors
+/// [`UnreadableRoots`], for the first file that does not help.
+pub fn read_policy(
+    admission: &Admission,
+    read: impl Fn(&Path) -> io::Result<String>,
+) -> Result<AttestationPolicy, UnreadableRoots> {
+    let mut roots: Option<AttestationRoots> = None;
+    for path in &admission.attestation_roots {
+        let unreadable = |cause| UnreadableRoots {
+            path: path.clone(),
+            cause,
+        };
+        let text = read(path).map_err(|error| unreadable(RootsCause::Unreadable(error)))?;
+        let more = AttestationRoots::parse_pem(&text).map_err(|error| unreadable(RootsCause::Malformed(error)))?;
+        match &mut roots {
+            Some(roots) => roots.append(more),
+            None => roots = Some(more),
+        }
+    }
+    let aaguids = &admission.aaguids;
+    Ok(AttestationPolicy {
+        roots,
+        aaguids: (!aaguids.is_empty()).then(|| aaguids.clone()),
+    })
+}
+
+/// Whether an attribute is one that a door looks after: a key, a setting, an invitation.
+pub fn is_ours(name: &[u8]) -> bool {
+    const SETTINGS: [&str; 4] = [
+        ATTRIBUTE_POLICY,
+        ATTRIBUTE_USER_VERIFICATION,
+        ATTRIBUTE_INDICATOR,
+        ATTRIBUTE_INVITE,
+    ];
+    is_key(name) || SETTINGS.iter().any(|setting| name == setting.as_bytes())
+}
+
+/// Whether an attribute holds a key.
+pub fn is_key(name: &[u8]) -> bool {
+    name.starts_with(ATTRIBUTE_PREFIX.as_bytes())
+}
+
 /// Who asks for a change, and what is known of the principal.
 #[derive(Clone, Copy, Debug)]
 pub struct Door<'a> {
@@ -81,7 +151,7 @@ impl Door<'_> {
         let Some(value) = value else {
             return Ok(None);
         };
-        if !name.starts_with(ATTRIBUTE_PREFIX.as_bytes()) {
+        if !is_key(name) {
             return check_setting(name, value).map(|()| None).map_err(Refusal::from);
         }
         let label = parse_label(name)?;

@@ -180,6 +180,11 @@ impl KdcConfiguration {
         Ok(Ok(Self { realms, unnamed }))
     }
 
+    /// The realms that have a section, and what is configured for them.
+    pub fn realms(&self) -> impl Iterator<Item = (&[u8], &KdcSettings)> {
+        self.realms.iter().map(|(name, settings)| (name.as_slice(), settings))
+    }
+
     /// What is configured for a realm: the defaults where it has no section.
     pub fn realm(&self, name: &[u8]) -> &KdcSettings {
         self.realms.get(name).unwrap_or(&self.unnamed)

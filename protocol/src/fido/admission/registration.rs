@@ -5,7 +5,7 @@ use time::UtcDateTime;
 use crate::{
     Error,
     fido::{
-        attestation::{AttestationObject, AttestationPolicy, NotTrusted, NotVerified},
+        attestation::{AttestationError, AttestationObject, AttestationPolicy, StatementError},
         client_data::{FidoClientData, Purpose},
         record::CredentialRecord,
         verify::check_presence,
@@ -25,15 +25,21 @@ pub enum Unregistered {
     /// It cannot be read, or the key was not touched.
     #[error("the registration in the record: {0}")]
     Refused(#[from] Error),
-    /// Its format is none that is known.
-    #[error("the registration in the record: {0}")]
-    Unsupported(String),
-    /// The statement does not verify.
-    #[error("the attestation in the record: {0}")]
-    NotVerified(#[from] NotVerified),
-    /// Nobody vouches for it who counts.
-    #[error("the attestation in the record: {0}")]
-    NotTrusted(#[from] NotTrusted),
+    /// Its statement has a format that is not known: 1 to 32 printable ASCII characters.
+    #[error("attestation statement format {0} is not supported by this version")]
+    UnsupportedFormat(String),
+    /// Its statement does not verify, or nobody vouches for it who counts.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+}
+
+impl From<AttestationError<'_>> for Unregistered {
+    fn from(error: AttestationError<'_>) -> Self {
+        match error {
+            AttestationError::UnsupportedFormat(format) => Self::UnsupportedFormat(format.to_owned()),
+            AttestationError::Protocol(cause) => Self::Refused(cause),
+        }
+    }
 }
 
 /// Verifies what a key returned when it was registered for `principal`, as far as the record carries it: client data, relying party,
@@ -49,7 +55,8 @@ pub fn check_registration(
     now: UtcDateTime,
 ) -> Result<(), Unregistered> {
     let Some(registration) = record.registration() else {
-        return match policy.takes_all() {
+        let takes_all = policy.roots.is_none() && policy.aaguids.is_none();
+        return match takes_all {
             true => Ok(()),
             false => Err(Unregistered::Missing),
         };
@@ -61,7 +68,7 @@ pub fn check_registration(
         purpose: Purpose::Registration,
     }
     .hash()?;
-    let object = AttestationObject::parse(&registration.attestation_object).map_err(Unregistered::from_parsing)?;
+    let object = AttestationObject::parse(&registration.attestation_object)?;
     check_presence(&object.data, record.rp_id())?;
     let members = [
         ("id", object.credential.id == record.id()),
@@ -72,7 +79,6 @@ pub fn check_registration(
     if let Some((name, _)) = members.iter().find(|(_, is_same)| !is_same) {
         return Err(Unregistered::Other(name));
     }
-    let attested = object.verify(&hash)?;
-    policy.check(&attested, now)?;
+    policy.verify(&object, &hash, now)?;
     Ok(())
 }
