@@ -93,6 +93,12 @@ pub const FORMAT_FIDO_U2F: &str = "fido-u2f";
 /// The largest attestation object, in bytes.
 pub const ATTESTATION_MAX: usize = 65_536;
 
+/// The largest certificate of an attestation statement or among the roots, in bytes.
+pub const CERTIFICATE_MAX: usize = 8192;
+
+/// The most certificates of an attestation statement, the attestation certificate included.
+pub const CERTIFICATES_MAX: usize = 8;
+
 /// The largest facet list, in bytes.
 pub const FACET_LIST_MAX: usize = 65_536;
 

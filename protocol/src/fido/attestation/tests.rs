@@ -1,5 +1,11 @@
+use base64ct::{Base64, Encoding};
+use time::{Date, Month, Time, UtcDateTime};
+
 use super::*;
 use crate::fido::cose::Algorithm;
+
+/// When the tests take place, unless they say otherwise.
+const NOW: UtcDateTime = at(2026);
 
 /// An ES256 key whose point is not on the curve.
 const KEY: [&[u8]; 4] = [
@@ -81,6 +87,28 @@ fn assert_malformed(object: &[u8]) {
 fn assert_malformed_statement(format: &'static str, map: &[u8]) {
     let malformed = Error::MalformedStatement(format).into();
     assert_eq!(statement(format, map), Err(malformed), "{map:02x?}");
+}
+
+/// The middle of a year.
+const fn at(year: i32) -> UtcDateTime {
+    match Date::from_calendar_date(year, Month::July, 1) {
+        Ok(date) => UtcDateTime::new(date, Time::MIDNIGHT),
+        Err(_) => UtcDateTime::UNIX_EPOCH,
+    }
+}
+
+fn pem(der: &[u8]) -> String {
+    let text = Base64::encode_string(der);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
+/// That of a realm with these roots.
+fn roots_policy(roots: &[&[u8]]) -> AttestationPolicy {
+    let text: String = roots.iter().map(|root| pem(root)).collect();
+    AttestationPolicy {
+        roots: Some(AttestationRoots::parse_pem(&text).unwrap()),
+        aaguids: None,
+    }
 }
 
 mod statements;
