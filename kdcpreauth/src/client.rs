@@ -7,8 +7,8 @@ use krb5_fido_protocol::{
     fido::{
         kdc_settings::{KdcConfiguration, KdcSettings},
         policy::{
-            Decision, Enrolment, Subject, decide, is_exempt, is_kadmin, limits_administration, requires_factor,
-            without_realm,
+            Decision, Enrolment, Subject, decide, is_exempt, is_kadmin, limits_administration,
+            requires_factor, without_realm,
         },
         record::Requirements,
     },

@@ -92,9 +92,7 @@ impl Door {
         }
         let skew = profile.value(&["libdefaults", "clockskew"])?;
         let skew = skew.map_or(Ok(CLOCKSKEW), |skew| parse_duration(&skew));
-        let skew = skew.map_err(|error| {
-            Failure::new(error, "[libdefaults] clockskew is no duration")
-        })?;
+        let skew = skew.map_err(|error| Failure::new(error, "[libdefaults] clockskew is no duration"))?;
         Ok(Self {
             configuration,
             attestation,

@@ -35,9 +35,8 @@ impl<'a> OwnedEntry<'a> {
     pub fn find(context: Context<'a>, principal: Principal<'_>) -> Result<Option<Self>> {
         let mut raw = ptr::null_mut();
         // SAFETY: context and principal are live, the out parameter valid (kdb.h).
-        let code = unsafe {
-            krb5_sys::krb5_db_get_principal(context.as_raw(), principal.as_raw(), 0, &raw mut raw)
-        };
+        let code =
+            unsafe { krb5_sys::krb5_db_get_principal(context.as_raw(), principal.as_raw(), 0, &raw mut raw) };
         match Error::check(code) {
             Ok(()) => Ok(Some(Self { context, raw })),
             Err(Error::NO_ENTRY) => Ok(None),

@@ -52,8 +52,7 @@ impl<'a> Principal<'a> {
     /// Whether both are the same principal (krb5_principal_compare).
     pub fn is_same(&self, other: &Principal<'_>) -> bool {
         // SAFETY: context and both principals are live (krb5.h).
-        let same =
-            unsafe { krb5_sys::krb5_principal_compare(self.context.as_raw(), self.raw, other.raw) };
+        let same = unsafe { krb5_sys::krb5_principal_compare(self.context.as_raw(), self.raw, other.raw) };
         same != 0
     }
 

@@ -93,7 +93,8 @@ pub fn read_policy(
             cause,
         };
         let text = read(path).map_err(|error| unreadable(RootsCause::Unreadable(error)))?;
-        let more = AttestationRoots::parse_pem(&text).map_err(|error| unreadable(RootsCause::Malformed(error)))?;
+        let more =
+            AttestationRoots::parse_pem(&text).map_err(|error| unreadable(RootsCause::Malformed(error)))?;
         match &mut roots {
             Some(roots) => roots.append(more),
             None => roots = Some(more),

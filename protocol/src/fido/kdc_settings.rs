@@ -182,7 +182,9 @@ impl KdcConfiguration {
 
     /// The realms that have a section, and what is configured for them.
     pub fn realms(&self) -> impl Iterator<Item = (&[u8], &KdcSettings)> {
-        self.realms.iter().map(|(name, settings)| (name.as_slice(), settings))
+        self.realms
+            .iter()
+            .map(|(name, settings)| (name.as_slice(), settings))
     }
 
     /// What is configured for a realm: the defaults where it has no section.

@@ -1,6 +1,8 @@
 //! The SF-FIDO second factor: messages, what is signed, credential records, verification.
 
 #[cfg(feature = "verify")]
+pub mod admission;
+#[cfg(feature = "verify")]
 pub mod attestation;
 pub mod authenticator_data;
 mod cbor;

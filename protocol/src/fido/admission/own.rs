@@ -65,14 +65,21 @@ pub enum Refusal {
     #[error("{0} is the last key that may be used, and one is demanded")]
     Last(String),
     /// Without it the invitation would be open again.
-    #[error("{0} was made under an invitation that is open until {}", utc(*.1))]
-    Reopens(String, UtcDateTime),
+    #[error("{label} was made under an invitation that is open until {}", utc(*until))]
+    Reopens {
+        /// The attribute.
+        label: String,
+        /// The end of the invitation.
+        until: UtcDateTime,
+    },
 }
 
 fn not_invited(self_enrol: SelfEnrol) -> &'static str {
     match self_enrol {
         SelfEnrol::No => "nobody registers a first key himself: fido_self_enrol = no",
-        SelfEnrol::Invited | SelfEnrol::Password => "there is no key that may be used, and no open invitation",
+        SelfEnrol::Invited | SelfEnrol::Password => {
+            "there is no key that may be used, and no open invitation"
+        }
     }
 }
 
@@ -123,7 +130,12 @@ impl Door<'_> {
         }
     }
 
-    fn check_own_record(&self, caller: &[u8], label: &Label, record: &CredentialRecord) -> Result<(), Refusal> {
+    fn check_own_record(
+        &self,
+        caller: &[u8],
+        label: &Label,
+        record: &CredentialRecord,
+    ) -> Result<(), Refusal> {
         let credentials = self.enrolment.credentials();
         let labelled = credentials.iter().find(|(known_as, _)| known_as == label);
         if labelled.is_some_and(|(_, known)| known == record) {
@@ -239,7 +251,10 @@ impl Door<'_> {
                     && self.now <= invitation.until()
                     && !self.bears_besides(invitation.id(), name) =>
             {
-                Err(Refusal::Reopens(name.to_owned(), invitation.until()))
+                Err(Refusal::Reopens {
+                    label: name.to_owned(),
+                    until: invitation.until(),
+                })
             }
             _ => Ok(()),
         }
@@ -252,7 +267,10 @@ impl Door<'_> {
     /// How many keys may be used when this attribute is gone.
     fn usable_without(&self, name: &str) -> usize {
         let usable = find_usable(&self.subject(false));
-        usable.iter().filter(|key| key.label.attribute_name() != name).count()
+        usable
+            .iter()
+            .filter(|key| key.label.attribute_name() != name)
+            .count()
     }
 
     /// Whether whoever has no key that may be used gets no ticket: by the policy, by the flag, or because there are attributes

@@ -73,8 +73,18 @@ pub fn check_registration(
     let members = [
         ("id", object.credential.id == record.id()),
         ("pk", &object.public_key == record.public_key()),
-        ("aaguid", record.aaguid().is_none_or(|aaguid| aaguid == object.credential.aaguid)),
-        ("fmt", record.format().is_none_or(|format| format == object.statement.format())),
+        (
+            "aaguid",
+            record
+                .aaguid()
+                .is_none_or(|aaguid| aaguid == object.credential.aaguid),
+        ),
+        (
+            "fmt",
+            record
+                .format()
+                .is_none_or(|format| format == object.statement.format()),
+        ),
     ];
     if let Some((name, _)) = members.iter().find(|(_, is_same)| !is_same) {
         return Err(Unregistered::Other(name));

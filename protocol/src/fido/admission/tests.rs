@@ -43,7 +43,10 @@ impl Scene {
 
     /// With a key, number `number`, that was registered long ago.
     fn with_key(self, label: &str, number: u8) -> Self {
-        self.with(&format!("fido:{label}"), &record(number, json!({"created": LONG_AGO})))
+        self.with(
+            &format!("fido:{label}"),
+            &record(number, json!({"created": LONG_AGO})),
+        )
     }
 
     fn with(mut self, name: &str, value: &str) -> Self {
@@ -77,7 +80,9 @@ impl Scene {
 
     fn knock<T>(&self, ask: impl FnOnce(&Door<'_>) -> T) -> T {
         let enrolment = Enrolment::from_attributes(
-            self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+            self.attributes
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
         );
         ask(&Door {
             realm: &self.realm,
@@ -96,7 +101,10 @@ const LONG_AGO: &str = "2026-01-01T00:00:00Z";
 /// A record of key number `number` that alice makes now, with these members besides or instead.
 fn record(number: u8, more: Value) -> String {
     let mut members = json!({"by": PRINCIPAL});
-    members.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    members
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     record_json("r.org", &[number], &members)
 }
 

@@ -167,7 +167,11 @@ impl Enrolment {
     /// # Errors
     /// [`Error::MalformedInvitation`].
     pub fn invitation(&self) -> Result<Option<&Invitation>, Error> {
-        self.invitation.as_ref().map(Result::as_ref).transpose().map_err(|error| *error)
+        self.invitation
+            .as_ref()
+            .map(Result::as_ref)
+            .transpose()
+            .map_err(|error| *error)
     }
 
     /// Whether a key was registered under the invitation.

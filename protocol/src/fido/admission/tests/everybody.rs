@@ -38,7 +38,10 @@ fn malformed_ones_do_not() {
         ("fido_indicator", " ", Error::MalformedIndicator),
         ("fido_invite", "soon", Error::MalformedInvitation),
     ] {
-        assert_eq!(Scene::new().ask(name, Some(value)), Err(Refusal::Malformed(cause)));
+        assert_eq!(
+            Scene::new().ask(name, Some(value)),
+            Err(Refusal::Malformed(cause))
+        );
     }
 }
 

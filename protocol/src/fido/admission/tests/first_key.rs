@@ -10,7 +10,10 @@ fn invited() -> Scene {
 
 fn under_invitation(more: Value) -> String {
     let mut members = json!({"invite": invitation_id(1)});
-    members.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    members
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     record(1, members)
 }
 
@@ -44,7 +47,10 @@ fn one_who_is_not_invited_registers_none() {
 
 #[test]
 fn invitation_is_worth_one_key() {
-    let spent = invited().with("fido:b", &record(2, json!({"invite": invitation_id(1), "disabled": true})));
+    let spent = invited().with(
+        "fido:b",
+        &record(2, json!({"invite": invitation_id(1), "disabled": true})),
+    );
     assert_eq!(
         ask(&spent, &under_invitation(json!({}))),
         own(NotInvited(SelfEnrol::Invited))
@@ -60,7 +66,10 @@ fn same_record_can_be_sent_once_more() {
 
 #[test]
 fn invited_one_whose_keys_are_disabled_registers_another() {
-    let replaced = invited().with("fido:b", &record(2, json!({"disabled": true, "created": LONG_AGO})));
+    let replaced = invited().with(
+        "fido:b",
+        &record(2, json!({"disabled": true, "created": LONG_AGO})),
+    );
     assert_eq!(ask(&replaced, &under_invitation(json!({}))), Ok(()));
 }
 
@@ -129,7 +138,10 @@ fn record_has_nothing_that_is_for_administrators() {
         ("not_after", json!("2030-01-01T00:00:00Z")),
         ("uv", json!("discouraged")),
     ] {
-        assert_eq!(ask(&invited(), &under_invitation(json!({name: value}))), own(Reserved(name)));
+        assert_eq!(
+            ask(&invited(), &under_invitation(json!({name: value}))),
+            own(Reserved(name))
+        );
     }
 }
 

@@ -28,7 +28,10 @@ fn further_key_is_under_no_invitation() {
 
 #[test]
 fn who_has_none_that_may_be_used_registers_none() {
-    for value in [record(1, json!({"disabled": true, "created": LONG_AGO})), "garbled".to_owned()] {
+    for value in [
+        record(1, json!({"disabled": true, "created": LONG_AGO})),
+        "garbled".to_owned(),
+    ] {
         let scene = Scene::new().with("fido:a", &value);
         let refused = own(NotInvited(SelfEnrol::Invited));
         assert_eq!(scene.ask_own("fido:b", Some(&new(2))), refused);
@@ -43,14 +46,23 @@ fn label_that_is_taken_stays() {
         own(LabelTaken(label("a")))
     );
     let garbled = settled().with("fido:g", "{");
-    assert_eq!(garbled.ask_own("fido:g", Some(&new(2))), own(LabelTaken(label("g"))));
+    assert_eq!(
+        garbled.ask_own("fido:g", Some(&new(2))),
+        own(LabelTaken(label("g")))
+    );
 }
 
 #[test]
 fn own_record_is_not_changed() {
     let changed = record(1, json!({"created": LONG_AGO, "transports": ["nfc"]}));
-    assert_eq!(settled().ask_own("fido:a", Some(&changed)), own(LabelTaken(label("a"))));
-    assert_eq!(settled().ask_own("fido:b", Some(&changed)), own(LabelTaken(label("a"))));
+    assert_eq!(
+        settled().ask_own("fido:a", Some(&changed)),
+        own(LabelTaken(label("a")))
+    );
+    assert_eq!(
+        settled().ask_own("fido:b", Some(&changed)),
+        own(LabelTaken(label("a")))
+    );
 }
 
 #[test]
@@ -70,7 +82,10 @@ fn record_that_an_administrator_disabled_is_not_touched() {
     assert_eq!(scene.ask_own("fido:b", None), refused);
     assert_eq!(scene.ask_own("fido:c", Some(&disabled)), refused);
     let enabled = record(2, json!({"created": LONG_AGO}));
-    assert_eq!(scene.ask_own("fido:b", Some(&enabled)), own(LabelTaken(label("b"))));
+    assert_eq!(
+        scene.ask_own("fido:b", Some(&enabled)),
+        own(LabelTaken(label("b")))
+    );
     assert_eq!(scene.ask_own("fido:c", Some(&enabled)), refused);
 }
 

@@ -10,7 +10,10 @@ const HOLD: Duration = Duration::minutes(15);
 
 fn created(ago: Duration, more: Value) -> Value {
     let mut members = json!({"created": (NOW - ago).format(&Rfc3339).unwrap()});
-    members.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    members
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     members
 }
 
@@ -33,13 +36,19 @@ fn thief_with_a_ticket_from_before_the_first_key_changes_nothing() {
         assert_eq!(scene.ask_own("fido:b", Some(&new(2))), refused);
         assert_eq!(scene.ask_own("fido:a", None), refused);
     }
-    assert_eq!(aged(HOLD + Duration::SECOND).ask_own("fido:b", Some(&new(2))), Ok(()));
+    assert_eq!(
+        aged(HOLD + Duration::SECOND).ask_own("fido:b", Some(&new(2))),
+        Ok(())
+    );
 }
 
 #[test]
 fn first_key_is_the_oldest() {
     let scene = aged(Duration::ZERO).with_key("old", 9);
-    assert_eq!(held_until(&scene), Some(UtcDateTime::parse(LONG_AGO, &Rfc3339).unwrap() + HOLD));
+    assert_eq!(
+        held_until(&scene),
+        Some(UtcDateTime::parse(LONG_AGO, &Rfc3339).unwrap() + HOLD)
+    );
     assert_eq!(scene.ask_own("fido:b", Some(&new(2))), Ok(()));
 }
 
@@ -52,11 +61,16 @@ fn key_under_an_invitation_is_as_a_first_one() {
 
 #[test]
 fn invitation_that_nobody_used_counts_until_its_end() {
-    let scene = Scene::new().with_key("old", 1).with("fido_invite", &invitation(-60));
+    let scene = Scene::new()
+        .with_key("old", 1)
+        .with("fido_invite", &invitation(-60));
     assert_eq!(held_until(&scene), Some(NOW - Duration::MINUTE + HOLD));
     let spent = record(2, json!({"invite": invitation_id(1), "created": LONG_AGO}));
     let spent = scene.with("fido:b", &spent);
-    assert_eq!(held_until(&spent), Some(UtcDateTime::parse(LONG_AGO, &Rfc3339).unwrap() + HOLD));
+    assert_eq!(
+        held_until(&spent),
+        Some(UtcDateTime::parse(LONG_AGO, &Rfc3339).unwrap() + HOLD)
+    );
 }
 
 #[test]

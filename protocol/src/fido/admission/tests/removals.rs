@@ -23,7 +23,9 @@ fn last_key_stays_where_one_is_demanded() {
     assert_eq!(alone(Policy::Enrolled).ask_own("fido:a", None), Ok(()));
     assert_eq!(alone(Policy::Required).ask_own("fido:a", None), last());
     assert_eq!(
-        alone(Policy::Enrolled).with("fido_policy", "required").ask_own("fido:a", None),
+        alone(Policy::Enrolled)
+            .with("fido_policy", "required")
+            .ask_own("fido:a", None),
         last()
     );
     let mut flagged = alone(Policy::Enrolled);
@@ -57,7 +59,10 @@ fn key_that_spends_an_open_invitation_stays() {
             .with("fido:b", &invited)
             .with("fido_invite", &invitation(seconds))
     };
-    let refused = own(Reopens("fido:b".to_owned(), NOW + Duration::SECOND));
+    let refused = own(Reopens {
+        label: "fido:b".to_owned(),
+        until: NOW + Duration::SECOND,
+    });
     assert_eq!(scene(1).ask_own("fido:b", None), refused);
     assert_eq!(scene(-1).ask_own("fido:b", None), Ok(()));
     assert_eq!(scene(1).ask_own("fido:a", None), Ok(()));

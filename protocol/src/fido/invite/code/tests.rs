@@ -48,7 +48,12 @@ fn code_is_shown_in_groups_and_read_again() {
         "00112233445566778899AABBCCDDEEFF",
         " 0011 2233-4455 6677 8899 aabb ccdd eeff\n",
     ] {
-        assert!(InvitationCode::parse(written.as_bytes()).unwrap().0.matches(&bytes));
+        assert!(
+            InvitationCode::parse(written.as_bytes())
+                .unwrap()
+                .0
+                .matches(&bytes)
+        );
     }
 }
 
@@ -79,7 +84,10 @@ fn record_without_a_proof() {
 #[test]
 fn proof_of_another_code() {
     let other = InvitationCode::new([0xac; INVITATION_CODE_LEN]);
-    assert_eq!(check(&proved(&other, ID, PRINCIPAL)), Err(Error::InvitationCodeWrong));
+    assert_eq!(
+        check(&proved(&other, ID, PRINCIPAL)),
+        Err(Error::InvitationCodeWrong)
+    );
 }
 
 #[test]

@@ -287,7 +287,10 @@ fn who_is_invited_gets_a_kadmin_ticket_by_password_and_a_notice_for_others() {
             for_kadmin: false,
             ..case
         };
-        assert_eq!((other.offer(), other.requires_factor()), (Offer::EnrolRequired, true));
+        assert_eq!(
+            (other.offer(), other.requires_factor()),
+            (Offer::EnrolRequired, true)
+        );
     }
 }
 
@@ -306,7 +309,10 @@ fn invitation_counts_for_nothing_where_nobody_enrols_himself() {
         self_enrol: SelfEnrol::No,
         ..INVITED
     };
-    assert_eq!((case.offer(), case.requires_factor()), (Offer::EnrolRequired, true));
+    assert_eq!(
+        (case.offer(), case.requires_factor()),
+        (Offer::EnrolRequired, true)
+    );
 }
 
 #[test]
