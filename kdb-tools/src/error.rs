@@ -32,11 +32,30 @@ pub enum Error {
     ImpossibleValue(Fault),
     /// The realm accepts no algorithm that keys are asked for.
     #[error(
-        "fido_algorithms of {realm} accepts none of the algorithms that keys are registered with here: ES256"
+        "fido_algorithms of {realm} accepts none of the algorithms that keys are asked for here: {algorithms}"
     )]
     NoCommonAlgorithm {
         /// The realm.
         realm: String,
+        /// What keys are asked for.
+        algorithms: String,
+    },
+    /// The key has no algorithm that it may be asked for.
+    #[error("{product} has no algorithm that it may be asked for: {algorithms}; nothing was stored")]
+    AlgorithmMissing {
+        /// The key.
+        product: String,
+        /// What it may be asked for.
+        algorithms: String,
+    },
+    /// User verification was asked for, and the key cannot do it.
+    #[error(
+        "{product} does not know its user, as --uv demands: set a PIN with fido2-token -S, if it can have one; nothing \
+         was stored"
+    )]
+    CannotVerify {
+        /// The key.
+        product: String,
     },
     /// The realm demands verification that the key cannot do.
     #[error(
@@ -57,6 +76,66 @@ pub enum Error {
         realm: String,
         /// What krb5 says.
         text: String,
+    },
+    /// The cache that was named has no principal.
+    #[error("{text} while reading the credential cache {cache}")]
+    CacheUnreadable {
+        /// The cache as given.
+        cache: String,
+        /// What krb5 says.
+        text: String,
+    },
+    /// There is no ticket for kadmind.
+    #[error("{text} while getting a ticket for kadmin/admin as {client}")]
+    NoTicket {
+        /// Who wanted it.
+        client: String,
+        /// What krb5 says.
+        text: String,
+    },
+    /// kadmind cannot be reached, or does not take the ticket.
+    #[error(
+        "{text} while connecting to kadmind of {realm} as {client}: see admin_server in krb5.conf, or name it with -s"
+    )]
+    KadmindUnavailable {
+        /// The realm.
+        realm: String,
+        /// Who connected.
+        client: String,
+        /// What krb5 says.
+        text: String,
+    },
+    /// kadmind does not let the caller do it.
+    #[error("{text} while {doing}: {}", explain(reason.as_deref()))]
+    KadmindRefuses {
+        /// What was being done, and to whose entry.
+        doing: String,
+        /// What kadmind says.
+        text: String,
+        /// Why, if that can be seen from here.
+        reason: Option<String>,
+    },
+    /// A key is stored, and the flags are not.
+    #[error(
+        "{cause}; the key is registered all the same, but the flags of {principal} do not demand it: kdb5_fido \
+         check-config --fix sets them on the KDC"
+    )]
+    FlagsNotSet {
+        /// The principal.
+        principal: String,
+        /// Why.
+        cause: Box<Error>,
+    },
+    /// The last key is gone, and the flag is not.
+    #[error(
+        "{cause}; the key is removed all the same, but requires_hwauth of {principal} is set: until kadmin modprinc clears \
+         it, the password alone will not do"
+    )]
+    FlagNotCleared {
+        /// The principal.
+        principal: String,
+        /// Why.
+        cause: Box<Error>,
     },
     /// The database cannot be read or written.
     #[error("{text} while {doing}")]
@@ -84,7 +163,7 @@ pub enum Error {
         text: String,
     },
     /// The label is taken.
-    #[error("{principal} has a key named {label} already: choose another name with --name")]
+    #[error("{principal} has a key named {label} already: choose another name")]
     LabelTaken {
         /// The principal.
         principal: String,
@@ -114,6 +193,22 @@ pub enum Error {
         product: String,
         /// The principal.
         principal: String,
+    },
+    /// Several keys are attached, and there is nothing to register.
+    #[error("All attached security keys are registered for {principal} already ({keys}): attach another one")]
+    AllRegistered {
+        /// Their devices.
+        keys: String,
+        /// The principal.
+        principal: String,
+    },
+    /// An attribute that could not be written again as it is.
+    #[error("{attribute} of {principal} is not UTF-8: it can only be removed")]
+    NotText {
+        /// The principal.
+        principal: String,
+        /// The attribute.
+        attribute: String,
     },
     /// No key of that name.
     #[error("{principal} has no key named {label}: list shows what there is")]
@@ -173,6 +268,26 @@ pub enum Error {
     #[error("Could not read {}: {source}", describe(path))]
     UnreadableFile {
         /// The file; `-` is standard input.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file that is there already.
+    #[error("{} is there already: --force replaces it", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A directory, device or link.
+    #[error("{} is no regular file: name another", path.display())]
+    NoFile {
+        /// Where the file was to be.
+        path: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("Could not write {}: {source}", path.display())]
+    UnwritableFile {
+        /// The file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -237,6 +352,9 @@ pub enum Error {
     /// A PIN that no key has.
     #[error("No security key has such a PIN: 1 to 63 bytes of UTF-8; nothing was stored")]
     MalformedPin,
+    /// The question whether this is to be registered was not answered with yes.
+    #[error("Not confirmed; nothing was stored")]
+    NotConfirmed,
     /// The terminal failed.
     #[error("Could not ask on the terminal: {0}; nothing was changed")]
     Terminal(std::io::Error),
@@ -262,6 +380,11 @@ impl Error {
         let (doing, principal) = (format!("{doing} of {principal}"), principal.to_owned());
         match failure.error.code() {
             kadm5::UNKNOWN_PRINCIPAL => Self::UnknownPrincipal { principal },
+            code if kadm5::REFUSALS.contains(&code) => Self::KadmindRefuses {
+                doing,
+                text: text(failure),
+                reason: None,
+            },
             kadm5::STRINGS_TOO_LONG => Self::AttributesFull { principal },
             kadm5::UPDATE_LOG_ERROR => Self::UpdateLogFull {
                 doing,
@@ -280,6 +403,10 @@ fn describe(path: &Path) -> String {
         return "standard input".to_owned();
     }
     path.display().to_string()
+}
+
+fn explain(reason: Option<&str>) -> &str {
+    reason.unwrap_or("kadmind refuses, and its log on the KDC says why")
 }
 
 /// What krb5 says of a failure.

@@ -16,6 +16,17 @@ pub struct Mended {
 }
 
 impl Keys<'_> {
+    /// Clears requires_hwauth of a principal that has no key any more: kadmind changes one thing at a time.
+    ///
+    /// # Errors
+    /// Those of [`Self::mend_flags`].
+    pub fn release_flags(&self, principal: &str) -> Result<Mended, Error> {
+        self.change_flags(principal, |listed, flags| Flags {
+            requires_hwauth: flags.requires_hwauth && listed.enrolment.is_enrolled(),
+            ..flags
+        })
+    }
+
     /// Sets the flags that enrolment would set and that are missing: requires_preauth and, unless the policy is permissive,
     /// requires_hwauth. A principal without a key is left alone.
     ///
@@ -23,19 +34,28 @@ impl Keys<'_> {
     /// [`Error::UnknownPrincipal`], [`Error::NotStored`], [`Error::Database`]. Nothing has changed then, except with
     /// [`Error::NotUndone`].
     pub fn mend_flags(&self, principal: &str) -> Result<Mended, Error> {
+        let settings = self.settings()?;
+        self.change_flags(principal, |listed, flags| {
+            let is_enrolled = listed.enrolment.is_enrolled();
+            Flags {
+                requires_preauth: flags.requires_preauth || is_enrolled,
+                requires_hwauth: flags.requires_hwauth || (is_enrolled && !listed.is_permissive(&settings)),
+            }
+        })
+    }
+
+    fn change_flags(
+        &self,
+        principal: &str,
+        wanted: impl Fn(&Listed, Flags) -> Flags,
+    ) -> Result<Mended, Error> {
         let entry = self.entry(principal)?;
-        let settings = self.store.settings()?.settings;
         self.persist(&entry, || {
             let doing = "setting the flags";
             let lock = self.lock(&entry, doing)?;
             let listed = Listed::read(&entry)?;
             let before = entry.state(&[])?;
-            let is_enrolled = listed.enrolment.is_enrolled();
-            let flags = Flags {
-                requires_preauth: before.flags.requires_preauth || is_enrolled,
-                requires_hwauth: before.flags.requires_hwauth
-                    || (is_enrolled && !listed.is_permissive(&settings)),
-            };
+            let flags = wanted(&listed, before.flags);
             let change = Change {
                 attributes: Vec::new(),
                 after: State {

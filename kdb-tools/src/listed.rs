@@ -82,6 +82,14 @@ impl Listed {
                 .any(|garbled| garbled.attribute == attribute.as_bytes())
     }
 
+    /// The error for a label that no key has.
+    pub fn no_such_label(&self, label: &str) -> Error {
+        Error::NoSuchLabel {
+            principal: self.principal.clone(),
+            label: label.to_owned(),
+        }
+    }
+
     pub(crate) fn label_of(&self, credential_id: &[u8]) -> Option<&Label> {
         let mut records = self.enrolment.credentials().iter();
         records

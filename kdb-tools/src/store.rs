@@ -1,14 +1,14 @@
-//! Credential records in the local principal database.
+//! Credential records in the principal database.
 
 use std::path::Path;
 
 use krb5_fido_protocol::{
-    fido::{kdc_settings::KdcSettings, label::Label, record::CredentialRecord},
+    fido::{kdc_settings::KdcSettings, label::Label, policy::Settings, record::CredentialRecord},
     kdc_state_dir,
     registry::ATTRIBUTE_PREFIX,
 };
 use krb5_plugin::{
-    OwnedContext, Profile,
+    Context, OwnedContext, Profile,
     kadm5::{Database, Flags, Lock, kdc_context},
 };
 
@@ -113,7 +113,7 @@ impl Store {
     pub fn open(&self, database: Option<&Path>) -> Result<Keys<'_>, Error> {
         Database::open(&self.context, &self.realm, &self.administrator(), database)
             .map(|database| Keys {
-                store: self,
+                place: Place::Kdc(self),
                 database,
             })
             .map_err(|failure| Error::DatabaseUnavailable {
@@ -123,13 +123,36 @@ impl Store {
     }
 }
 
-/// The keys of all principals of an open database.
+/// The keys of all principals of a database that is open, here or at kadmind.
 pub struct Keys<'a> {
-    pub(crate) store: &'a Store,
-    database: Database<'a>,
+    pub(crate) place: Place<'a>,
+    pub(crate) database: Database<'a>,
+}
+
+/// Where the database is.
+pub(crate) enum Place<'a> {
+    /// Here.
+    Kdc(&'a Store),
+    /// Behind kadmind: the settings of the realm are not known, and flags may be somebody else's business.
+    Kadmind(&'a OwnedContext),
 }
 
 impl Keys<'_> {
+    /// What the realm demands, as far as it is known here.
+    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+        match self.place {
+            Place::Kdc(store) => Ok(store.settings()?.settings),
+            Place::Kadmind(_) => Ok(Settings::default()),
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        match self.place {
+            Place::Kdc(store) => store.context.get(),
+            Place::Kadmind(context) => context.get(),
+        }
+    }
+
     /// The keys of one principal.
     ///
     /// # Errors
@@ -192,7 +215,7 @@ impl Keys<'_> {
     }
 
     /// Stores a record, and sets +requires_preauth and, unless the policy is permissive, +requires_hwauth: what fails closed
-    /// if a policy module does not load.
+    /// if a policy module does not load. Through kadmind the flags stay.
     ///
     /// # Errors
     /// [`Error::UnknownPrincipal`], [`Error::LabelTaken`], [`Error::MalformedLabel`], [`Error::AlreadyRegistered`],
@@ -230,17 +253,12 @@ impl Keys<'_> {
         })?;
         let attributes = vec![label.attribute_name()];
         let before = entry.state(&attributes)?;
-        let is_permissive = listed.is_permissive(&self.store.settings()?.settings);
-        let requires_hwauth = before.flags.requires_hwauth || !is_permissive;
         let change = Change {
-            before,
             after: State {
                 values: vec![Some(value)],
-                flags: Flags {
-                    requires_preauth: true,
-                    requires_hwauth,
-                },
+                flags: self.flags_with_key(&listed, before.flags)?,
             },
+            before,
             attributes,
             doing,
         };
@@ -254,8 +272,18 @@ impl Keys<'_> {
         Ok((added, change))
     }
 
-    /// Removes a key by its label, readable or not, and with the last one requires_hwauth. The last one goes only if
-    /// `even_last` says so, which is asked at most once.
+    fn flags_with_key(&self, listed: &Listed, before: Flags) -> Result<Flags, Error> {
+        Ok(match self.place {
+            Place::Kadmind(_) => before,
+            Place::Kdc(_) => Flags {
+                requires_preauth: true,
+                requires_hwauth: before.requires_hwauth || !listed.is_permissive(&self.settings()?),
+            },
+        })
+    }
+
+    /// Removes a key by its label, readable or not, and with the last one requires_hwauth; through kadmind the flags stay. The
+    /// last one goes only if `even_last` says so, which is asked at most once.
     ///
     /// # Errors
     /// [`Error::UnknownPrincipal`], [`Error::NoSuchLabel`], [`Error::LastKey`],
@@ -292,10 +320,7 @@ impl Keys<'_> {
         let listed = Listed::read(entry)?;
         let attribute = format!("{ATTRIBUTE_PREFIX}{label}");
         if !listed.has_attribute(&attribute) {
-            return Err(Error::NoSuchLabel {
-                principal: listed.principal,
-                label: label.to_owned(),
-            });
+            return Err(listed.no_such_label(label));
         }
         let is_last = listed.count() == 1;
         if is_last && !even_last {
@@ -307,9 +332,12 @@ impl Keys<'_> {
         let change = Change {
             after: State {
                 values: vec![None],
-                flags: Flags {
-                    requires_hwauth: before.flags.requires_hwauth && !is_last,
-                    ..before.flags
+                flags: match self.place {
+                    Place::Kadmind(_) => before.flags,
+                    Place::Kdc(_) => Flags {
+                        requires_hwauth: before.flags.requires_hwauth && !is_last,
+                        ..before.flags
+                    },
                 },
             },
             before,
@@ -368,7 +396,7 @@ impl Keys<'_> {
     }
 
     pub(crate) fn entry(&self, principal: &str) -> Result<Entry<'_>, Error> {
-        Entry::parse(&self.database, self.store.context.get(), principal)
+        Entry::parse(&self.database, self.context(), principal)
     }
 }
 

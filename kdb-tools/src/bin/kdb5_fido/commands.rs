@@ -9,8 +9,8 @@ use std::{
 
 use krb5_fido_protocol::fido::{kdc_settings::KdcSettings, policy::Settings, record::CredentialRecord};
 use krb5_fido_tools::{
-    Added, Console, Error, KeyRequest, Keys, Listed, Store, Terminal, choose_rp_id, confirm, register,
-    warn_of_unused,
+    Added, Console, Error, KeyRequest, Keys, Listed, Store, Terminal, Wishes, choose_rp_id, confirm,
+    register, warn_of_unused,
 };
 
 use crate::{
@@ -139,11 +139,13 @@ fn enroll(
     Console.show(&format!("Registering for relying party {rp_id} ({rule})."));
     let registered = register(
         &KeyRequest {
-            listed: &listed,
+            principal: &listed.principal,
+            enrolment: &listed.enrolment,
             rp_id,
             realm: store.realm(),
             found: client.find_keys(devices)?,
             settings,
+            wishes: Wishes::default(),
             by: &store.administrator(),
         },
         &Console,
