@@ -6,6 +6,7 @@ use krb5_fido_protocol::fido::policy::Enrolment;
 use krb5_plugin::{
     Context, Failure, OwnedPrincipal,
     kadm5::{Database, Flags, Lock, Summary},
+    kdb::StringAttribute,
 };
 
 use crate::Error;
@@ -42,6 +43,18 @@ pub(crate) struct Change {
     pub(crate) doing: &'static str,
 }
 
+impl Change {
+    /// Everything is as it is to be.
+    pub(crate) fn is_none(&self) -> bool {
+        self.before == self.after
+    }
+}
+
+/// Waits as long as somebody may take who read an entry before, to write it back.
+pub(crate) fn settle() {
+    thread::sleep(SETTLING);
+}
+
 impl<'a> Entry<'a> {
     /// Parses the name; whether there is such an entry, the first reading tells.
     pub(crate) fn parse(database: &'a Database<'a>, context: Context<'a>, name: &str) -> Result<Self, Error> {
@@ -75,6 +88,12 @@ impl<'a> Entry<'a> {
         ))
     }
 
+    /// Its string attributes, byte by byte.
+    pub(crate) fn strings(&self) -> Result<Vec<StringAttribute>, Error> {
+        let strings = self.database.strings(&self.handle);
+        strings.map_err(self.failed("reading the entry"))
+    }
+
     /// Some string attributes, and the flags.
     pub(crate) fn state(&self, attributes: &[String]) -> Result<State, Error> {
         self.read(attributes).map_err(self.failed("reading the entry"))
@@ -86,14 +105,13 @@ impl<'a> Entry<'a> {
             .map_err(self.failed(change.doing))
     }
 
-    /// Whether a change is still there after a while, the lock released.
+    /// Whether a change is still there, the lock released: to be asked after a while, see [`settle`].
     ///
     /// A KDC reads the entry at the beginning of a login and writes it back at the end, with the time or the number of
     /// failures: whole, as it was before a change that was made in between. kadmind does so too. And DB2 does not say
     /// when it could not write to its file.
     pub(crate) fn keeps(&self, change: &Change) -> Result<bool, Error> {
         let Change { before, after, .. } = change;
-        thread::sleep(SETTLING);
         let now = self.state(&change.attributes)?;
         Ok(now.values == after.values && (before.flags == after.flags || now.flags == after.flags))
     }
@@ -143,10 +161,13 @@ impl<'a> Entry<'a> {
             .and_then(|()| self.set_flags(from, to))
     }
 
+    /// Removes last: where nothing can be locked, a login in between must not find a principal without its keys.
     fn set_values(&self, attributes: &[String], from: &State, to: &State) -> Result<(), Failure> {
-        for (attribute, (from, to)) in attributes.iter().zip(from.values.iter().zip(&to.values)) {
-            if from != to {
-                self.database.set_string(&self.handle, attribute, to.as_deref())?;
+        for is_set in [true, false] {
+            for (attribute, (from, to)) in attributes.iter().zip(from.values.iter().zip(&to.values)) {
+                if from != to && to.is_some() == is_set {
+                    self.database.set_string(&self.handle, attribute, to.as_deref())?;
+                }
             }
         }
         Ok(())

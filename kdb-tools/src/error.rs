@@ -8,6 +8,8 @@ use krb5_fido_protocol::{
 };
 use krb5_plugin::{Failure, kadm5};
 
+use crate::DocumentFault;
+
 /// One variant per cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -84,7 +86,7 @@ pub enum Error {
         text: String,
     },
     /// The label is taken.
-    #[error("{principal} has a key named {label} already: choose another name with --name")]
+    #[error("{principal} has a key named {label} already: choose another name")]
     LabelTaken {
         /// The principal.
         principal: String,
@@ -114,6 +116,32 @@ pub enum Error {
         product: String,
         /// The principal.
         principal: String,
+    },
+    /// No key at all.
+    #[error("{principal} has no security key")]
+    NoKeys {
+        /// The principal.
+        principal: String,
+    },
+    /// A record that cannot be read is no key that could be disabled.
+    #[error(
+        "{label} of {principal} cannot be read, and is not accepted: {cause}; remove it with kdb5_fido remove"
+    )]
+    UnreadableRecord {
+        /// The principal.
+        principal: String,
+        /// The label.
+        label: String,
+        /// Why.
+        cause: Cause,
+    },
+    /// An attribute that could not be written again as it is.
+    #[error("{attribute} of {principal} is not UTF-8: it can only be removed")]
+    NotText {
+        /// The principal.
+        principal: String,
+        /// The attribute.
+        attribute: String,
     },
     /// No key of that name.
     #[error("{principal} has no key named {label}: list shows what there is")]
@@ -176,6 +204,99 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A file that is there already.
+    #[error("{} is there already: --force replaces it", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A directory, device or link.
+    #[error("{} is no regular file: name another", path.display())]
+    NoFile {
+        /// Where the file was to be.
+        path: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("Could not write {}: {source}", path.display())]
+    UnwritableFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not an export document.
+    #[error("No export document in {}: {cause}", describe(path))]
+    MalformedDocument {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// Why.
+        cause: DocumentFault,
+    },
+    /// An export document that is too long.
+    #[error(
+        "The document in {} is too long: at most {max} bytes are read; export principals in parts",
+        describe(path)
+    )]
+    DocumentTooLong {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// The limit, in bytes.
+        max: u64,
+    },
+    /// The document is of another realm.
+    #[error(
+        "The document is of {document:?}, and this is {realm}: --any-realm takes its principals for those of {realm}"
+    )]
+    ForeignDocument {
+        /// The realm of the document.
+        document: String,
+        /// This realm.
+        realm: String,
+    },
+    /// An attribute that import does not set.
+    #[error(
+        "{attribute:?} is no attribute that is imported: fido:LABEL, fido_policy, fido_uv and fido_indicator are"
+    )]
+    ForeignAttribute {
+        /// The attribute.
+        attribute: String,
+    },
+    /// An attribute whose value is none.
+    #[error("{attribute:?} in the document: {cause}")]
+    MalformedAttribute {
+        /// The attribute.
+        attribute: String,
+        /// Why.
+        cause: Cause,
+    },
+    /// An attribute that has another value already.
+    #[error("{principal} has another {attribute} already: --replace puts that of the document in its place")]
+    AttributeDiffers {
+        /// The principal.
+        principal: String,
+        /// The attribute.
+        attribute: String,
+    },
+    /// A key that is registered under another label already.
+    #[error("The key of {attribute} is registered for {principal} already, as {label}: --replace moves it")]
+    RegisteredElsewhere {
+        /// The principal.
+        principal: String,
+        /// The attribute in the document.
+        attribute: String,
+        /// The label in the database.
+        label: String,
+    },
+    /// Some principals could not be imported.
+    #[error("{failed} of {all} principals could not be imported: {names}")]
+    ImportIncomplete {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+        /// Which, as the document names them.
+        names: String,
     },
     /// Not a credential record.
     #[error("No credential record in {}: {cause}", describe(path))]

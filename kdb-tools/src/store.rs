@@ -1,7 +1,5 @@
 //! Credential records in the local principal database.
 
-use std::path::Path;
-
 use krb5_fido_protocol::{
     fido::{kdc_settings::KdcSettings, label::Label, record::CredentialRecord},
     kdc_state_dir,
@@ -14,8 +12,10 @@ use krb5_plugin::{
 
 use crate::{
     ClientRealm, Error, Listed,
-    entry::{Change, Entry, State},
+    admit::admit,
+    entry::{Change, Entry, State, settle},
     error::text,
+    flags::closing_flags,
 };
 
 /// How often a change is made that others undo.
@@ -106,12 +106,12 @@ impl Store {
         })
     }
 
-    /// Opens the database.
+    /// Opens the database, with arguments for the database module such as dbname=PATH.
     ///
     /// # Errors
     /// [`Error::DatabaseUnavailable`].
-    pub fn open(&self, database: Option<&Path>) -> Result<Keys<'_>, Error> {
-        Database::open(&self.context, &self.realm, &self.administrator(), database)
+    pub fn open(&self, arguments: &[String]) -> Result<Keys<'_>, Error> {
+        Database::open(&self.context, &self.realm, &self.administrator(), arguments)
             .map(|database| Keys {
                 store: self,
                 database,
@@ -151,12 +151,8 @@ impl Keys<'_> {
     /// # Errors
     /// [`Error::Database`].
     pub fn list_those(&self, is_wanted: impl Fn(&Listed) -> bool) -> Result<Vec<Listed>, Error> {
-        let names = self.database.principals().map_err(|failure| Error::Database {
-            doing: "listing principals".to_owned(),
-            text: text(failure),
-        })?;
         let mut wanted: Vec<Listed> = Vec::new();
-        for name in names {
+        for name in self.names()? {
             match self.list(&name) {
                 Ok(listed) if is_wanted(&listed) => wanted.push(listed),
                 // Not wanted, or deleted since the names were read.
@@ -168,6 +164,14 @@ impl Keys<'_> {
         // DB2 has aliases since krb5 1.22, and names them too.
         wanted.dedup_by(|left, right| left.principal == right.principal);
         Ok(wanted)
+    }
+
+    /// The names of all principals, aliases too, in any order.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
+        self.database.principals().map_err(|failure| Error::Database {
+            doing: "listing principals".to_owned(),
+            text: text(failure),
+        })
     }
 
     /// Refuses a label that is taken, and finds a free one where none is given.
@@ -218,29 +222,18 @@ impl Keys<'_> {
         let lock = self.lock(entry, doing)?;
         let listed = Listed::read(entry)?;
         let label = Self::choose_label(&listed, label)?;
-        if let Some(registered) = listed.label_of(record.id()) {
-            return Err(Error::AlreadyRegistered {
-                principal: listed.principal.clone(),
-                label: registered.to_string(),
-            });
-        }
+        admit(&listed.principal, record, listed.enrolment.credentials())?;
 
-        let value = record.encode().map_err(|_| Error::AttributesFull {
-            principal: entry.name().to_owned(),
-        })?;
+        let value = encode(record, entry)?;
         let attributes = vec![label.attribute_name()];
         let before = entry.state(&attributes)?;
-        let is_permissive = listed.is_permissive(&self.store.settings()?.settings);
-        let requires_hwauth = before.flags.requires_hwauth || !is_permissive;
+        let settings = self.store.settings()?.settings;
         let change = Change {
-            before,
             after: State {
                 values: vec![Some(value)],
-                flags: Flags {
-                    requires_preauth: true,
-                    requires_hwauth,
-                },
+                flags: closing_flags(before.flags, &listed.enrolment, &settings),
             },
+            before,
             attributes,
             doing,
         };
@@ -292,10 +285,7 @@ impl Keys<'_> {
         let listed = Listed::read(entry)?;
         let attribute = format!("{ATTRIBUTE_PREFIX}{label}");
         if !listed.has_attribute(&attribute) {
-            return Err(Error::NoSuchLabel {
-                principal: listed.principal,
-                label: label.to_owned(),
-            });
+            return Err(listed.no_such_label(label));
         }
         let is_last = listed.count() == 1;
         if is_last && !even_last {
@@ -342,6 +332,10 @@ impl Keys<'_> {
         let mut attempts = 1;
         loop {
             let (done, change) = attempt()?;
+            if change.is_none() {
+                return Ok(done);
+            }
+            settle();
             if entry.keeps(&change)? {
                 return Ok(done);
             }
@@ -370,6 +364,13 @@ impl Keys<'_> {
     pub(crate) fn entry(&self, principal: &str) -> Result<Entry<'_>, Error> {
         Entry::parse(&self.database, self.store.context.get(), principal)
     }
+}
+
+/// The value of the attribute of a record.
+pub(crate) fn encode(record: &CredentialRecord, entry: &Entry<'_>) -> Result<String, Error> {
+    record.encode().map_err(|_| Error::AttributesFull {
+        principal: entry.name().to_owned(),
+    })
 }
 
 /// What came of one attempt to remove a key.

@@ -19,6 +19,28 @@ use crate::{
     registry::{CREDENTIAL_ID_MAX, FORMAT_FIDO_U2F, RECORD_MAX, RECORD_VERSION},
 };
 
+/// The members that a record may have.
+const MEMBERS: &[&str] = &[
+    "v",
+    "rp",
+    "id",
+    "pk",
+    "alg",
+    "created",
+    "aaguid",
+    "fmt",
+    "transports",
+    "uv_enrolled",
+    "uv",
+    "by",
+    "counter",
+    "not_after",
+    "disabled",
+    "reg",
+    "invite",
+    "invite_proof",
+];
+
 /// What credentials must satisfy to be used.
 #[derive(Clone, Copy, Debug)]
 pub struct Requirements<'a> {
@@ -235,6 +257,17 @@ impl CredentialRecord {
     /// The principal that registered it.
     pub fn by(&self) -> Option<&str> {
         self.members.get("by")?.as_str()
+    }
+
+    /// A member as it stands in the record.
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        self.members.get(name)
+    }
+
+    /// The names of the members that nothing here knows.
+    pub fn unknown_members(&self) -> impl Iterator<Item = &str> {
+        let names = self.members.keys().map(String::as_str);
+        names.filter(|name| !MEMBERS.contains(name))
     }
 }
 

@@ -36,7 +36,8 @@ pub(crate) fn print_added(
     print(&text).map_err(Error::OutputAfterChange)
 }
 
-fn tell_flags_set(before: Flags, after: Flags) -> String {
+/// The flags that were set, as kadmin writes them.
+pub(crate) fn flags_set(before: Flags, after: Flags) -> Vec<&'static str> {
     let flags = [
         (
             before.requires_preauth,
@@ -45,8 +46,12 @@ fn tell_flags_set(before: Flags, after: Flags) -> String {
         ),
         (before.requires_hwauth, after.requires_hwauth, "+requires_hwauth"),
     ];
-    let changed = flags.iter().filter(|(before, after, _)| before != after);
-    let set: Vec<&str> = changed.map(|(_, _, flag)| *flag).collect();
+    let changed = flags.into_iter().filter(|(before, after, _)| before != after);
+    changed.map(|(_, _, flag)| flag).collect()
+}
+
+fn tell_flags_set(before: Flags, after: Flags) -> String {
+    let set = flags_set(before, after);
     let told = match set.as_slice() {
         [] if after.requires_hwauth => "+requires_preauth and +requires_hwauth were set already.".to_owned(),
         [] => "+requires_preauth was set already.".to_owned(),
@@ -183,7 +188,7 @@ fn tell_flags_left(removed: &Removed) -> String {
     format!("{hwauth}; {preauth}")
 }
 
-fn describe_flags(flags: Flags) -> [(String, Value); 2] {
+pub(crate) fn describe_flags(flags: Flags) -> [(String, Value); 2] {
     [
         ("requires_preauth".to_owned(), json!(flags.requires_preauth)),
         ("requires_hwauth".to_owned(), json!(flags.requires_hwauth)),
