@@ -1,8 +1,10 @@
 //! What is told of keys, for people and as JSON.
 
+mod record;
+
 use krb5_fido_protocol::fido::{
     label::Label,
-    policy::{Enrolment, Settings},
+    policy::{Enrolment, Garbled, Settings},
     record::{CredentialRecord, Requirements},
 };
 use krb5_plugin::kadm5::Flags;
@@ -11,11 +13,13 @@ use time::UtcDateTime;
 
 use crate::{
     Listed,
-    format::{object, utc_time},
+    format::{line, object, utc_time},
 };
 
-/// Which flags were set for a principal with a key, and which were set before.
-pub fn tell_flags_set(before: Flags, after: Flags) -> String {
+pub use record::{describe_record, tell_record};
+
+/// The flags that were set, as kadmin writes them.
+pub fn flags_set(before: Flags, after: Flags) -> Vec<&'static str> {
     let flags = [
         (
             before.requires_preauth,
@@ -24,8 +28,13 @@ pub fn tell_flags_set(before: Flags, after: Flags) -> String {
         ),
         (before.requires_hwauth, after.requires_hwauth, "+requires_hwauth"),
     ];
-    let changed = flags.iter().filter(|(before, after, _)| before != after);
-    let set: Vec<&str> = changed.map(|(_, _, flag)| *flag).collect();
+    let changed = flags.into_iter().filter(|(before, after, _)| before != after);
+    changed.map(|(_, _, flag)| flag).collect()
+}
+
+/// Which flags were set for a principal with a key, and which were set before.
+pub fn tell_flags_set(before: Flags, after: Flags) -> String {
+    let set = flags_set(before, after);
     let told = match set.as_slice() {
         [] if after.requires_hwauth => "+requires_preauth and +requires_hwauth were set already.".to_owned(),
         [] => "+requires_preauth was set already.".to_owned(),
@@ -67,14 +76,26 @@ pub fn describe_keys(listed: &Listed, settings: &Settings) -> Vec<Value> {
     let readable = credentials
         .map(|(label, record)| Value::Object(describe_key(&listed.principal, label, record, &required)));
     let garbled = listed.enrolment.garbled().iter().map(|garbled| {
-        json!({
-            "principal": listed.principal,
-            "attribute": String::from_utf8_lossy(&garbled.attribute),
-            "state": "garbled",
-            "error": garbled.error.to_string(),
-        })
+        let mut members = object([("principal", json!(listed.principal))]);
+        members.extend(describe_garbled(garbled));
+        Value::Object(members)
     });
     readable.chain(garbled).collect()
+}
+
+/// A record that cannot be read, line by line.
+pub fn tell_garbled(garbled: &Garbled) -> String {
+    let state = line("state", &format!("garbled: {}", garbled.error));
+    format!("{}\n{state}", garbled.attribute.escape_ascii())
+}
+
+/// A record that cannot be read.
+pub fn describe_garbled(garbled: &Garbled) -> Map<String, Value> {
+    object([
+        ("attribute", json!(String::from_utf8_lossy(&garbled.attribute))),
+        ("state", json!("garbled")),
+        ("error", json!(garbled.error.to_string())),
+    ])
 }
 
 /// One key. What it must satisfy decides about its state.
@@ -100,7 +121,7 @@ pub fn describe_key(
 }
 
 /// Whether the KDC would use it.
-fn state(record: &CredentialRecord, required: &Requirements<'_>) -> &'static str {
+pub fn state(record: &CredentialRecord, required: &Requirements<'_>) -> &'static str {
     if record.is_disabled() {
         return "disabled";
     }

@@ -60,6 +60,16 @@ impl Change {
             },
         }
     }
+
+    /// Everything is as it is to be.
+    pub(crate) fn is_none(&self) -> bool {
+        self.before == self.after
+    }
+}
+
+/// Waits as long as somebody may take who read an entry before, to write it back.
+pub(crate) fn settle() {
+    thread::sleep(SETTLING);
 }
 
 impl<'a> Entry<'a> {
@@ -112,14 +122,13 @@ impl<'a> Entry<'a> {
             .map_err(self.failed(change.doing))
     }
 
-    /// Whether a change is still there after a while, the lock released.
+    /// Whether a change is still there, the lock released: to be asked after a while, see [`settle`].
     ///
     /// A KDC reads the entry at the beginning of a login and writes it back at the end, with the time or the number of
     /// failures: whole, as it was before a change that was made in between. kadmind does so too. And DB2 does not say
     /// when it could not write to its file.
     pub(crate) fn keeps(&self, change: &Change) -> Result<bool, Error> {
         let Change { before, after, .. } = change;
-        thread::sleep(SETTLING);
         let now = self.state(&change.attributes)?;
         Ok(now.values == after.values && (before.flags == after.flags || now.flags == after.flags))
     }

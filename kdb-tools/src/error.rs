@@ -8,6 +8,8 @@ use krb5_fido_protocol::{
 };
 use krb5_plugin::{Failure, kadm5};
 
+use crate::{DocumentFault, KadmindError};
+
 /// One variant per cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -77,66 +79,9 @@ pub enum Error {
         /// What krb5 says.
         text: String,
     },
-    /// The cache that was named has no principal.
-    #[error("{text} while reading the credential cache {cache}")]
-    CacheUnreadable {
-        /// The cache as given.
-        cache: String,
-        /// What krb5 says.
-        text: String,
-    },
-    /// There is no ticket for kadmind.
-    #[error("{text} while getting a ticket for kadmin/admin as {client}")]
-    NoTicket {
-        /// Who wanted it.
-        client: String,
-        /// What krb5 says.
-        text: String,
-    },
-    /// kadmind cannot be reached, or does not take the ticket.
-    #[error(
-        "{text} while connecting to kadmind of {realm} as {client}: see admin_server in krb5.conf, or name it with -s"
-    )]
-    KadmindUnavailable {
-        /// The realm.
-        realm: String,
-        /// Who connected.
-        client: String,
-        /// What krb5 says.
-        text: String,
-    },
-    /// kadmind does not let the caller do it.
-    #[error("{text} while {doing}: {}", explain(reason.as_deref()))]
-    KadmindRefuses {
-        /// What was being done, and to whose entry.
-        doing: String,
-        /// What kadmind says.
-        text: String,
-        /// Why, if that can be seen from here.
-        reason: Option<String>,
-    },
-    /// A key is stored, and the flags are not.
-    #[error(
-        "{cause}; the key is registered all the same, but the flags of {principal} do not demand it: kdb5_fido \
-         check-config --fix sets them on the KDC"
-    )]
-    FlagsNotSet {
-        /// The principal.
-        principal: String,
-        /// Why.
-        cause: Box<Error>,
-    },
-    /// The last key is gone, and the flag is not.
-    #[error(
-        "{cause}; the key is removed all the same, but requires_hwauth of {principal} is set: until kadmin modprinc clears \
-         it, the password alone will not do"
-    )]
-    FlagNotCleared {
-        /// The principal.
-        principal: String,
-        /// Why.
-        cause: Box<Error>,
-    },
+    /// What kadmind, or the way to it, does not let happen.
+    #[error(transparent)]
+    Kadmind(#[from] KadmindError),
     /// The database cannot be read or written.
     #[error("{text} while {doing}")]
     Database {
@@ -201,6 +146,24 @@ pub enum Error {
         keys: String,
         /// The principal.
         principal: String,
+    },
+    /// No key at all.
+    #[error("{principal} has no security key")]
+    NoKeys {
+        /// The principal.
+        principal: String,
+    },
+    /// A record that cannot be read is no key that could be disabled.
+    #[error(
+        "{label} of {principal} cannot be read, and is not accepted: {cause}; remove it with kdb5_fido remove"
+    )]
+    UnreadableRecord {
+        /// The principal.
+        principal: String,
+        /// The label.
+        label: String,
+        /// Why.
+        cause: Cause,
     },
     /// An attribute that could not be written again as it is.
     #[error("{attribute} of {principal} is not UTF-8: it can only be removed")]
@@ -292,6 +255,79 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Not an export document.
+    #[error("No export document in {}: {cause}", describe(path))]
+    MalformedDocument {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// Why.
+        cause: DocumentFault,
+    },
+    /// An export document that is too long.
+    #[error(
+        "The document in {} is too long: at most {max} bytes are read; export principals in parts",
+        describe(path)
+    )]
+    DocumentTooLong {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// The limit, in bytes.
+        max: u64,
+    },
+    /// The document is of another realm.
+    #[error(
+        "The document is of {document:?}, and this is {realm}: --any-realm takes its principals for those of {realm}"
+    )]
+    ForeignDocument {
+        /// The realm of the document.
+        document: String,
+        /// This realm.
+        realm: String,
+    },
+    /// An attribute that import does not set.
+    #[error(
+        "{attribute:?} is no attribute that is imported: fido:LABEL, fido_policy, fido_uv and fido_indicator are"
+    )]
+    ForeignAttribute {
+        /// The attribute.
+        attribute: String,
+    },
+    /// An attribute whose value is none.
+    #[error("{attribute:?} in the document: {cause}")]
+    MalformedAttribute {
+        /// The attribute.
+        attribute: String,
+        /// Why.
+        cause: Cause,
+    },
+    /// An attribute that has another value already.
+    #[error("{principal} has another {attribute} already: --replace puts that of the document in its place")]
+    AttributeDiffers {
+        /// The principal.
+        principal: String,
+        /// The attribute.
+        attribute: String,
+    },
+    /// A key that is registered under another label already.
+    #[error("The key of {attribute} is registered for {principal} already, as {label}: --replace moves it")]
+    RegisteredElsewhere {
+        /// The principal.
+        principal: String,
+        /// The attribute in the document.
+        attribute: String,
+        /// The label in the database.
+        label: String,
+    },
+    /// Some principals could not be imported.
+    #[error("{failed} of {all} principals could not be imported: {names}")]
+    ImportIncomplete {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+        /// Which, as the document names them.
+        names: String,
+    },
     /// Not a credential record.
     #[error("No credential record in {}: {cause}", describe(path))]
     MalformedRecord {
@@ -380,11 +416,12 @@ impl Error {
         let (doing, principal) = (format!("{doing} of {principal}"), principal.to_owned());
         match failure.error.code() {
             kadm5::UNKNOWN_PRINCIPAL => Self::UnknownPrincipal { principal },
-            code if kadm5::REFUSALS.contains(&code) => Self::KadmindRefuses {
+            code if kadm5::REFUSALS.contains(&code) => KadmindError::Refused {
                 doing,
                 text: text(failure),
                 reason: None,
-            },
+            }
+            .into(),
             kadm5::STRINGS_TOO_LONG => Self::AttributesFull { principal },
             kadm5::UPDATE_LOG_ERROR => Self::UpdateLogFull {
                 doing,
@@ -403,10 +440,6 @@ fn describe(path: &Path) -> String {
         return "standard input".to_owned();
     }
     path.display().to_string()
-}
-
-fn explain(reason: Option<&str>) -> &str {
-    reason.unwrap_or("kadmind refuses, and its log on the KDC says why")
 }
 
 /// What krb5 says of a failure.

@@ -1,11 +1,26 @@
 //! The flags that keep closed what a policy module which does not load would leave open.
 
+use krb5_fido_protocol::fido::policy::{Enrolment, Policy, Settings};
 use krb5_plugin::kadm5::Flags;
 
 use crate::{
     Error, Keys, Listed,
     entry::{Change, State},
 };
+
+/// Whether the policy lets a principal log in without a key. A setting that cannot be read closes the password.
+pub(crate) fn is_permissive(enrolment: &Enrolment, settings: &Settings) -> bool {
+    let policy = enrolment.own_policy().unwrap_or(settings.policy);
+    enrolment.refusal().is_none() && policy == Policy::Permissive
+}
+
+/// The flags of a principal with a key: +requires_preauth and, unless the policy is permissive, +requires_hwauth.
+pub(crate) fn closing_flags(before: Flags, enrolment: &Enrolment, settings: &Settings) -> Flags {
+    Flags {
+        requires_preauth: true,
+        requires_hwauth: before.requires_hwauth || !is_permissive(enrolment, settings),
+    }
+}
 
 /// What mending the flags of a principal has changed.
 pub struct Mended {
@@ -35,12 +50,9 @@ impl Keys<'_> {
     /// [`Error::NotUndone`].
     pub fn mend_flags(&self, principal: &str) -> Result<Mended, Error> {
         let settings = self.settings()?;
-        self.change_flags(principal, |listed, flags| {
-            let is_enrolled = listed.enrolment.is_enrolled();
-            Flags {
-                requires_preauth: flags.requires_preauth || is_enrolled,
-                requires_hwauth: flags.requires_hwauth || (is_enrolled && !listed.is_permissive(&settings)),
-            }
+        self.change_flags(principal, |listed, flags| match listed.enrolment.is_enrolled() {
+            true => closing_flags(flags, &listed.enrolment, &settings),
+            false => flags,
         })
     }
 

@@ -1,7 +1,5 @@
 //! Credential records in the principal database.
 
-use std::path::Path;
-
 use krb5_fido_protocol::{
     fido::{kdc_settings::KdcSettings, label::Label, policy::Settings, record::CredentialRecord},
     kdc_state_dir,
@@ -14,8 +12,10 @@ use krb5_plugin::{
 
 use crate::{
     ClientRealm, Error, Listed,
-    entry::{Change, Entry, State},
+    admit::admit,
+    entry::{Change, Entry, State, settle},
     error::text,
+    flags::closing_flags,
 };
 
 /// How often a change is made that others undo.
@@ -106,12 +106,12 @@ impl Store {
         })
     }
 
-    /// Opens the database.
+    /// Opens the database, with arguments for the database module such as dbname=PATH.
     ///
     /// # Errors
     /// [`Error::DatabaseUnavailable`].
-    pub fn open(&self, database: Option<&Path>) -> Result<Keys<'_>, Error> {
-        Database::open(&self.context, &self.realm, &self.administrator(), database)
+    pub fn open(&self, arguments: &[String]) -> Result<Keys<'_>, Error> {
+        Database::open(&self.context, &self.realm, &self.administrator(), arguments)
             .map(|database| Keys {
                 place: Place::Kdc(self),
                 database,
@@ -134,7 +134,12 @@ pub(crate) enum Place<'a> {
     /// Here.
     Kdc(&'a Store),
     /// Behind kadmind: the settings of the realm are not known, and flags may be somebody else's business.
-    Kadmind(&'a OwnedContext),
+    Kadmind {
+        /// The context of the connection.
+        context: &'a OwnedContext,
+        /// The realm.
+        realm: String,
+    },
 }
 
 impl Keys<'_> {
@@ -142,14 +147,21 @@ impl Keys<'_> {
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         match self.place {
             Place::Kdc(store) => Ok(store.settings()?.settings),
-            Place::Kadmind(_) => Ok(Settings::default()),
+            Place::Kadmind { .. } => Ok(Settings::default()),
+        }
+    }
+
+    pub(crate) fn realm(&self) -> &str {
+        match &self.place {
+            Place::Kdc(store) => store.realm(),
+            Place::Kadmind { realm, .. } => realm,
         }
     }
 
     fn context(&self) -> Context<'_> {
         match self.place {
             Place::Kdc(store) => store.context.get(),
-            Place::Kadmind(context) => context.get(),
+            Place::Kadmind { context, .. } => context.get(),
         }
     }
 
@@ -174,12 +186,8 @@ impl Keys<'_> {
     /// # Errors
     /// [`Error::Database`].
     pub fn list_those(&self, is_wanted: impl Fn(&Listed) -> bool) -> Result<Vec<Listed>, Error> {
-        let names = self.database.principals().map_err(|failure| Error::Database {
-            doing: "listing principals".to_owned(),
-            text: text(failure),
-        })?;
         let mut wanted: Vec<Listed> = Vec::new();
-        for name in names {
+        for name in self.names()? {
             match self.list(&name) {
                 Ok(listed) if is_wanted(&listed) => wanted.push(listed),
                 // Not wanted, or deleted since the names were read.
@@ -191,6 +199,14 @@ impl Keys<'_> {
         // DB2 has aliases since krb5 1.22, and names them too.
         wanted.dedup_by(|left, right| left.principal == right.principal);
         Ok(wanted)
+    }
+
+    /// The names of all principals, aliases too, in any order.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
+        self.database.principals().map_err(|failure| Error::Database {
+            doing: "listing principals".to_owned(),
+            text: text(failure),
+        })
     }
 
     /// Refuses a label that is taken, and finds a free one where none is given.
@@ -241,16 +257,9 @@ impl Keys<'_> {
         let lock = self.lock(entry, doing)?;
         let listed = Listed::read(entry)?;
         let label = Self::choose_label(&listed, label)?;
-        if let Some(registered) = listed.label_of(record.id()) {
-            return Err(Error::AlreadyRegistered {
-                principal: listed.principal.clone(),
-                label: registered.to_string(),
-            });
-        }
+        admit(&listed.principal, record, listed.enrolment.credentials())?;
 
-        let value = record.encode().map_err(|_| Error::AttributesFull {
-            principal: entry.name().to_owned(),
-        })?;
+        let value = encode(record, entry)?;
         let attributes = vec![label.attribute_name()];
         let before = entry.state(&attributes)?;
         let change = Change {
@@ -274,11 +283,8 @@ impl Keys<'_> {
 
     fn flags_with_key(&self, listed: &Listed, before: Flags) -> Result<Flags, Error> {
         Ok(match self.place {
-            Place::Kadmind(_) => before,
-            Place::Kdc(_) => Flags {
-                requires_preauth: true,
-                requires_hwauth: before.requires_hwauth || !listed.is_permissive(&self.settings()?),
-            },
+            Place::Kadmind { .. } => before,
+            Place::Kdc(_) => closing_flags(before, &listed.enrolment, &self.settings()?),
         })
     }
 
@@ -333,7 +339,7 @@ impl Keys<'_> {
             after: State {
                 values: vec![None],
                 flags: match self.place {
-                    Place::Kadmind(_) => before.flags,
+                    Place::Kadmind { .. } => before.flags,
                     Place::Kdc(_) => Flags {
                         requires_hwauth: before.flags.requires_hwauth && !is_last,
                         ..before.flags
@@ -370,6 +376,10 @@ impl Keys<'_> {
         let mut attempts = 1;
         loop {
             let (done, change) = attempt()?;
+            if change.is_none() {
+                return Ok(done);
+            }
+            settle();
             if entry.keeps(&change)? {
                 return Ok(done);
             }
@@ -398,6 +408,13 @@ impl Keys<'_> {
     pub(crate) fn entry(&self, principal: &str) -> Result<Entry<'_>, Error> {
         Entry::parse(&self.database, self.context(), principal)
     }
+}
+
+/// The value of the attribute of a record.
+pub(crate) fn encode(record: &CredentialRecord, entry: &Entry<'_>) -> Result<String, Error> {
+    record.encode().map_err(|_| Error::AttributesFull {
+        principal: entry.name().to_owned(),
+    })
 }
 
 /// What came of one attempt to remove a key.

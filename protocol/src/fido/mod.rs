@@ -13,7 +13,7 @@ pub mod decoy;
 #[cfg(feature = "rp-id")]
 pub mod facets;
 pub mod factor;
-mod json;
+pub mod json;
 pub mod kdc_settings;
 pub mod label;
 pub mod policy;

@@ -1,6 +1,6 @@
 //! A login to kadmind.
 
-use krb5_fido_tools::{Error, Keys};
+use krb5_fido_tools::{Error, KadmindError, Keys};
 use krb5_plugin::{
     Context, CredentialCache, OwnedContext, OwnedPrincipal, host_principal,
     kadm5::{ADMIN_SERVICE, Authentication, Server},
@@ -81,10 +81,11 @@ fn open_cache<'a>(context: Context<'a>, name: &str) -> Result<CredentialCache<'a
 }
 
 fn unreadable(cache: &str, error: krb5_plugin::Error) -> Error {
-    Error::CacheUnreadable {
+    KadmindError::CacheUnreadable {
         cache: cache.to_owned(),
         text: error.text(),
     }
+    .into()
 }
 
 fn find_client<'a>(
@@ -115,7 +116,7 @@ fn ask_for_password<'a>(
     client: &OwnedPrincipal<'_>,
 ) -> Result<CredentialCache<'a>, Error> {
     let name = name_of(client)?;
-    let no_ticket = |text| Error::NoTicket {
+    let no_ticket = |text| KadmindError::NoTicket {
         client: name.clone(),
         text,
     };

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use krb5_fido_protocol::fido::policy::{Enrolment, Settings};
 use krb5_fido_tools::{
-    Attempted, ClientRealm, Console, Error, Intent, KeyRequest, Keys, LineByLine, Registered, Terminal,
-    agree, check_replaceable, choose_key, choose_rp_id,
+    Attempted, ClientRealm, Console, Error, Intent, KadmindError, KeyRequest, Keys, LineByLine, Registered,
+    Terminal, agree, check_replaceable, choose_key, choose_rp_id,
     describe::{describe_flags, describe_key, requirements, tell_flags_set},
     explain_refusal, print, warn_of_unused, write_private,
 };
@@ -64,7 +64,7 @@ fn close_password(session: &Session<'_>) -> Option<(Flags, Flags)> {
     match session.keys.mend_flags(session.principal()) {
         Ok(mended) => Some((mended.before, mended.after)),
         Err(cause) => {
-            warn(&Error::FlagsNotSet {
+            warn(&KadmindError::FlagsNotSet {
                 principal: session.principal().to_owned(),
                 cause: Box::new(cause),
             });

@@ -1,7 +1,7 @@
 //! kfido list, show, rename and remove.
 
 use krb5_fido_tools::{
-    Attempted, Error, Removed, confirm,
+    Attempted, Error, KadmindError, Removed, confirm,
     describe::{describe_flags, describe_keys, tell_flags_left, tell_keys},
     explain_refusal,
     format::object,
@@ -81,7 +81,7 @@ fn open_password(session: &Session<'_>, removed: &Removed) -> Flags {
     match session.keys.release_flags(session.principal()) {
         Ok(mended) => mended.after,
         Err(cause) => {
-            warn(&Error::FlagNotCleared {
+            warn(&KadmindError::FlagNotCleared {
                 principal: session.principal().to_owned(),
                 cause: Box::new(cause),
             });

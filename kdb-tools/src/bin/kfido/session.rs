@@ -1,7 +1,7 @@
 //! What is done through kadmind.
 
 use krb5_fido_protocol::fido::policy::Settings;
-use krb5_fido_tools::{Console, Error, Keys, Listed, Terminal};
+use krb5_fido_tools::{Console, Error, KadmindError, Keys, Listed, Terminal};
 use krb5_plugin::OwnedContext;
 
 use crate::{PROGRAM, access::Access, arguments::Arguments};
@@ -51,6 +51,6 @@ impl Session<'_> {
 }
 
 /// What could not be done besides.
-pub(crate) fn warn(error: &Error) {
+pub(crate) fn warn(error: &KadmindError) {
     Console.show(&format!("{PROGRAM}: warning: {error}"));
 }

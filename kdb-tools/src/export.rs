@@ -1,4 +1,4 @@
-//! Files that their owner alone may read.
+//! Keys and settings of principals, into a document.
 
 use std::{
     fs,
@@ -7,8 +7,50 @@ use std::{
 };
 
 use tempfile::NamedTempFile;
+use time::UtcDateTime;
 
-use crate::Error;
+use crate::{Document, DocumentEntry, Error, Keys, entry::Entry, format::utc_time};
+
+impl Keys<'_> {
+    /// Reads the keys and settings of some principals; where none is named, of all that have any.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPrincipal`], [`Error::Database`].
+    pub fn export(&self, principals: &[String]) -> Result<Document, Error> {
+        let mut entries: Vec<DocumentEntry> = match principals {
+            [] => self.export_all()?,
+            principals => {
+                let named = principals.iter().map(|name| export(&self.entry(name)?));
+                named.collect::<Result<_, _>>()?
+            }
+        };
+        entries.sort_by(|left, right| left.principal.cmp(&right.principal));
+        entries.dedup_by(|left, right| left.principal == right.principal);
+        Ok(Document {
+            realm: self.realm().to_owned(),
+            exported: utc_time(UtcDateTime::now().truncate_to_second()),
+            principals: entries,
+        })
+    }
+
+    fn export_all(&self) -> Result<Vec<DocumentEntry>, Error> {
+        let mut entries = Vec::new();
+        for name in self.names()? {
+            match export(&self.entry(&name)?) {
+                Ok(entry) if !entry.is_empty() => entries.push(entry),
+                // Deleted since the names were read, or nothing to be exported.
+                Ok(_) | Err(Error::UnknownPrincipal { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(entries)
+    }
+}
+
+fn export(entry: &Entry<'_>) -> Result<DocumentEntry, Error> {
+    let name = String::from_utf8_lossy(&entry.summary()?.name).into_owned();
+    Ok(DocumentEntry::of_strings(name, entry.strings()?))
+}
 
 /// Refuses a file that is there, unless it may be replaced, and whatever is no file.
 ///
