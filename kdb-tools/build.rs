@@ -9,7 +9,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in &server.link_paths {
         println!("cargo::rustc-link-search=native={}", path.display());
     }
+    // Both have the same functions, for the local database and for kadmind: no program may have both.
     println!("cargo::rustc-link-arg-bin=kdb5_fido=-lkadm5srv_mit");
+    println!("cargo::rustc-link-arg-bin=kfido=-lkadm5clnt_mit");
     // Where libkrb5 looks for a module with a relative path.
     println!(
         "cargo::rustc-env=KRB5_LIBDIR={}",

@@ -6,6 +6,7 @@ use krb5_fido_protocol::fido::policy::Enrolment;
 use krb5_plugin::{
     Context, Failure, OwnedPrincipal,
     kadm5::{Database, Flags, Lock, Summary},
+    kdb::StringAttribute,
 };
 
 use crate::Error;
@@ -42,6 +43,35 @@ pub(crate) struct Change {
     pub(crate) doing: &'static str,
 }
 
+impl Change {
+    /// An entry without what the change has made of it. What others have written since stays.
+    fn undone(&self, now: &State) -> State {
+        let Self { before, after, .. } = self;
+        let values = now.values.iter().zip(before.values.iter().zip(&after.values));
+        State {
+            values: values
+                .map(|(now, (before, after))| if now == after { before } else { now })
+                .cloned()
+                .collect(),
+            flags: if now.flags == after.flags {
+                before.flags
+            } else {
+                now.flags
+            },
+        }
+    }
+
+    /// Everything is as it is to be.
+    pub(crate) fn is_none(&self) -> bool {
+        self.before == self.after
+    }
+}
+
+/// Waits as long as somebody may take who read an entry before, to write it back.
+pub(crate) fn settle() {
+    thread::sleep(SETTLING);
+}
+
 impl<'a> Entry<'a> {
     /// Parses the name; whether there is such an entry, the first reading tells.
     pub(crate) fn parse(database: &'a Database<'a>, context: Context<'a>, name: &str) -> Result<Self, Error> {
@@ -75,6 +105,12 @@ impl<'a> Entry<'a> {
         ))
     }
 
+    /// Its string attributes, byte by byte.
+    pub(crate) fn strings(&self) -> Result<Vec<StringAttribute>, Error> {
+        let strings = self.database.strings(&self.handle);
+        strings.map_err(self.failed("reading the entry"))
+    }
+
     /// Some string attributes, and the flags.
     pub(crate) fn state(&self, attributes: &[String]) -> Result<State, Error> {
         self.read(attributes).map_err(self.failed("reading the entry"))
@@ -86,31 +122,29 @@ impl<'a> Entry<'a> {
             .map_err(self.failed(change.doing))
     }
 
-    /// Whether a change is still there after a while, the lock released.
+    /// Whether a change is still there, the lock released: to be asked after a while, see [`settle`].
     ///
     /// A KDC reads the entry at the beginning of a login and writes it back at the end, with the time or the number of
     /// failures: whole, as it was before a change that was made in between. kadmind does so too. And DB2 does not say
     /// when it could not write to its file.
     pub(crate) fn keeps(&self, change: &Change) -> Result<bool, Error> {
         let Change { before, after, .. } = change;
-        thread::sleep(SETTLING);
         let now = self.state(&change.attributes)?;
         Ok(now.values == after.values && (before.flags == after.flags || now.flags == after.flags))
     }
 
-    /// Goes back to the state before a change. The error is `cause`, and says so if that did not succeed.
+    /// Takes a change back. The error is `cause`, and says so if that did not succeed.
     ///
     /// A call that failed may have written all the same: the update log comes after the database. The lock must be another
     /// than the one under which the change failed: under that, DB2 shows what it has in memory, not what is in the file.
     pub(crate) fn undo(&self, _lock: &Lock<'_>, change: &Change, cause: Error) -> Error {
-        let Change {
-            attributes, before, ..
-        } = change;
+        let attributes = &change.attributes;
         if let Ok(now) = self.read(attributes) {
-            let _ = self.set_values(attributes, &now, before);
-            let _ = self.set_flags(&now, before);
+            let undone = change.undone(&now);
+            let _ = self.set_values(attributes, &now, &undone);
+            let _ = self.set_flags(&now, &undone);
         }
-        if self.read(attributes).is_ok_and(|now| now == *before) {
+        if self.read(attributes).is_ok_and(|now| now == change.undone(&now)) {
             return cause;
         }
         Error::NotUndone {
@@ -143,10 +177,13 @@ impl<'a> Entry<'a> {
             .and_then(|()| self.set_flags(from, to))
     }
 
+    /// Removes last: where nothing can be locked, a login in between must not find a principal without its keys.
     fn set_values(&self, attributes: &[String], from: &State, to: &State) -> Result<(), Failure> {
-        for (attribute, (from, to)) in attributes.iter().zip(from.values.iter().zip(&to.values)) {
-            if from != to {
-                self.database.set_string(&self.handle, attribute, to.as_deref())?;
+        for is_set in [true, false] {
+            for (attribute, (from, to)) in attributes.iter().zip(from.values.iter().zip(&to.values)) {
+                if from != to && to.is_some() == is_set {
+                    self.database.set_string(&self.handle, attribute, to.as_deref())?;
+                }
             }
         }
         Ok(())

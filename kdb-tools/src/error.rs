@@ -8,6 +8,8 @@ use krb5_fido_protocol::{
 };
 use krb5_plugin::{Failure, kadm5};
 
+use crate::{DocumentFault, KadmindError};
+
 /// One variant per cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -32,11 +34,30 @@ pub enum Error {
     ImpossibleValue(Fault),
     /// The realm accepts no algorithm that keys are asked for.
     #[error(
-        "fido_algorithms of {realm} accepts none of the algorithms that keys are registered with here: ES256"
+        "fido_algorithms of {realm} accepts none of the algorithms that keys are asked for here: {algorithms}"
     )]
     NoCommonAlgorithm {
         /// The realm.
         realm: String,
+        /// What keys are asked for.
+        algorithms: String,
+    },
+    /// The key has no algorithm that it may be asked for.
+    #[error("{product} has no algorithm that it may be asked for: {algorithms}; nothing was stored")]
+    AlgorithmMissing {
+        /// The key.
+        product: String,
+        /// What it may be asked for.
+        algorithms: String,
+    },
+    /// User verification was asked for, and the key cannot do it.
+    #[error(
+        "{product} does not know its user, as --uv demands: set a PIN with fido2-token -S, if it can have one; nothing \
+         was stored"
+    )]
+    CannotVerify {
+        /// The key.
+        product: String,
     },
     /// The realm demands verification that the key cannot do.
     #[error(
@@ -58,6 +79,9 @@ pub enum Error {
         /// What krb5 says.
         text: String,
     },
+    /// What kadmind, or the way to it, does not let happen.
+    #[error(transparent)]
+    Kadmind(#[from] KadmindError),
     /// The database cannot be read or written.
     #[error("{text} while {doing}")]
     Database {
@@ -84,7 +108,7 @@ pub enum Error {
         text: String,
     },
     /// The label is taken.
-    #[error("{principal} has a key named {label} already: choose another name with --name")]
+    #[error("{principal} has a key named {label} already: choose another name")]
     LabelTaken {
         /// The principal.
         principal: String,
@@ -114,6 +138,40 @@ pub enum Error {
         product: String,
         /// The principal.
         principal: String,
+    },
+    /// Several keys are attached, and there is nothing to register.
+    #[error("All attached security keys are registered for {principal} already ({keys}): attach another one")]
+    AllRegistered {
+        /// Their devices.
+        keys: String,
+        /// The principal.
+        principal: String,
+    },
+    /// No key at all.
+    #[error("{principal} has no security key")]
+    NoKeys {
+        /// The principal.
+        principal: String,
+    },
+    /// A record that cannot be read is no key that could be disabled.
+    #[error(
+        "{label} of {principal} cannot be read, and is not accepted: {cause}; remove it with kdb5_fido remove"
+    )]
+    UnreadableRecord {
+        /// The principal.
+        principal: String,
+        /// The label.
+        label: String,
+        /// Why.
+        cause: Cause,
+    },
+    /// An attribute that could not be written again as it is.
+    #[error("{attribute} of {principal} is not UTF-8: it can only be removed")]
+    NotText {
+        /// The principal.
+        principal: String,
+        /// The attribute.
+        attribute: String,
     },
     /// No key of that name.
     #[error("{principal} has no key named {label}: list shows what there is")]
@@ -177,6 +235,99 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A file that is there already.
+    #[error("{} is there already: --force replaces it", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A directory, device or link.
+    #[error("{} is no regular file: name another", path.display())]
+    NoFile {
+        /// Where the file was to be.
+        path: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("Could not write {}: {source}", path.display())]
+    UnwritableFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not an export document.
+    #[error("No export document in {}: {cause}", describe(path))]
+    MalformedDocument {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// Why.
+        cause: DocumentFault,
+    },
+    /// An export document that is too long.
+    #[error(
+        "The document in {} is too long: at most {max} bytes are read; export principals in parts",
+        describe(path)
+    )]
+    DocumentTooLong {
+        /// The file; `-` is standard input.
+        path: PathBuf,
+        /// The limit, in bytes.
+        max: u64,
+    },
+    /// The document is of another realm.
+    #[error(
+        "The document is of {document:?}, and this is {realm}: --any-realm takes its principals for those of {realm}"
+    )]
+    ForeignDocument {
+        /// The realm of the document.
+        document: String,
+        /// This realm.
+        realm: String,
+    },
+    /// An attribute that import does not set.
+    #[error(
+        "{attribute:?} is no attribute that is imported: fido:LABEL, fido_policy, fido_uv and fido_indicator are"
+    )]
+    ForeignAttribute {
+        /// The attribute.
+        attribute: String,
+    },
+    /// An attribute whose value is none.
+    #[error("{attribute:?} in the document: {cause}")]
+    MalformedAttribute {
+        /// The attribute.
+        attribute: String,
+        /// Why.
+        cause: Cause,
+    },
+    /// An attribute that has another value already.
+    #[error("{principal} has another {attribute} already: --replace puts that of the document in its place")]
+    AttributeDiffers {
+        /// The principal.
+        principal: String,
+        /// The attribute.
+        attribute: String,
+    },
+    /// A key that is registered under another label already.
+    #[error("The key of {attribute} is registered for {principal} already, as {label}: --replace moves it")]
+    RegisteredElsewhere {
+        /// The principal.
+        principal: String,
+        /// The attribute in the document.
+        attribute: String,
+        /// The label in the database.
+        label: String,
+    },
+    /// Some principals could not be imported.
+    #[error("{failed} of {all} principals could not be imported: {names}")]
+    ImportIncomplete {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+        /// Which, as the document names them.
+        names: String,
+    },
     /// Not a credential record.
     #[error("No credential record in {}: {cause}", describe(path))]
     MalformedRecord {
@@ -237,6 +388,9 @@ pub enum Error {
     /// A PIN that no key has.
     #[error("No security key has such a PIN: 1 to 63 bytes of UTF-8; nothing was stored")]
     MalformedPin,
+    /// The question whether this is to be registered was not answered with yes.
+    #[error("Not confirmed; nothing was stored")]
+    NotConfirmed,
     /// The terminal failed.
     #[error("Could not ask on the terminal: {0}; nothing was changed")]
     Terminal(std::io::Error),
@@ -262,6 +416,12 @@ impl Error {
         let (doing, principal) = (format!("{doing} of {principal}"), principal.to_owned());
         match failure.error.code() {
             kadm5::UNKNOWN_PRINCIPAL => Self::UnknownPrincipal { principal },
+            code if kadm5::REFUSALS.contains(&code) => KadmindError::Refused {
+                doing,
+                text: text(failure),
+                reason: None,
+            }
+            .into(),
             kadm5::STRINGS_TOO_LONG => Self::AttributesFull { principal },
             kadm5::UPDATE_LOG_ERROR => Self::UpdateLogFull {
                 doing,

@@ -1,11 +1,26 @@
 //! The flags that keep closed what a policy module which does not load would leave open.
 
+use krb5_fido_protocol::fido::policy::{Enrolment, Policy, Settings};
 use krb5_plugin::kadm5::Flags;
 
 use crate::{
     Error, Keys, Listed,
     entry::{Change, State},
 };
+
+/// Whether the policy lets a principal log in without a key. A setting that cannot be read closes the password.
+pub(crate) fn is_permissive(enrolment: &Enrolment, settings: &Settings) -> bool {
+    let policy = enrolment.own_policy().unwrap_or(settings.policy);
+    enrolment.refusal().is_none() && policy == Policy::Permissive
+}
+
+/// The flags of a principal with a key: +requires_preauth and, unless the policy is permissive, +requires_hwauth.
+pub(crate) fn closing_flags(before: Flags, enrolment: &Enrolment, settings: &Settings) -> Flags {
+    Flags {
+        requires_preauth: true,
+        requires_hwauth: before.requires_hwauth || !is_permissive(enrolment, settings),
+    }
+}
 
 /// What mending the flags of a principal has changed.
 pub struct Mended {
@@ -16,6 +31,17 @@ pub struct Mended {
 }
 
 impl Keys<'_> {
+    /// Clears requires_hwauth of a principal that has no key any more: kadmind changes one thing at a time.
+    ///
+    /// # Errors
+    /// Those of [`Self::mend_flags`].
+    pub fn release_flags(&self, principal: &str) -> Result<Mended, Error> {
+        self.change_flags(principal, |listed, flags| Flags {
+            requires_hwauth: flags.requires_hwauth && listed.enrolment.is_enrolled(),
+            ..flags
+        })
+    }
+
     /// Sets the flags that enrolment would set and that are missing: requires_preauth and, unless the policy is permissive,
     /// requires_hwauth. A principal without a key is left alone.
     ///
@@ -23,19 +49,25 @@ impl Keys<'_> {
     /// [`Error::UnknownPrincipal`], [`Error::NotStored`], [`Error::Database`]. Nothing has changed then, except with
     /// [`Error::NotUndone`].
     pub fn mend_flags(&self, principal: &str) -> Result<Mended, Error> {
+        let settings = self.settings()?;
+        self.change_flags(principal, |listed, flags| match listed.enrolment.is_enrolled() {
+            true => closing_flags(flags, &listed.enrolment, &settings),
+            false => flags,
+        })
+    }
+
+    fn change_flags(
+        &self,
+        principal: &str,
+        wanted: impl Fn(&Listed, Flags) -> Flags,
+    ) -> Result<Mended, Error> {
         let entry = self.entry(principal)?;
-        let settings = self.store.settings()?.settings;
         self.persist(&entry, || {
             let doing = "setting the flags";
             let lock = self.lock(&entry, doing)?;
             let listed = Listed::read(&entry)?;
             let before = entry.state(&[])?;
-            let is_enrolled = listed.enrolment.is_enrolled();
-            let flags = Flags {
-                requires_preauth: before.flags.requires_preauth || is_enrolled,
-                requires_hwauth: before.flags.requires_hwauth
-                    || (is_enrolled && !listed.is_permissive(&settings)),
-            };
+            let flags = wanted(&listed, before.flags);
             let change = Change {
                 attributes: Vec::new(),
                 after: State {

@@ -19,6 +19,18 @@ pub fn words<T: AsRef<str>>(words: &[T], none: &str) -> String {
     }
 }
 
+/// A text that comes from elsewhere, without what a terminal would obey.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() {
+            true => shown.extend(character.escape_debug()),
+            false => shown.push(character),
+        }
+    }
+    shown
+}
+
 /// An object of members that are there.
 pub fn object<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
     members
@@ -47,6 +59,11 @@ mod tests {
         assert_eq!(time(0), "1970-01-01T00:00:00Z");
         assert_eq!(time(4_294_967_295), "2106-02-07T06:28:15Z");
         assert_eq!(time(i64::MAX), "");
+    }
+
+    #[test]
+    fn control_characters_are_spelt_out_and_nothing_else_is() {
+        assert_eq!(printable("\"ä\": a\u{1b}[31m\n"), "\"ä\": a\\u{1b}[31m\\n");
     }
 
     #[test]

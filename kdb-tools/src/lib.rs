@@ -2,26 +2,40 @@
 
 #![forbid(unsafe_code)]
 
+mod admit;
 mod client;
+pub mod describe;
+mod disable;
+mod document;
 mod entry;
 mod error;
+mod export;
 mod flags;
 pub mod format;
+mod import;
+mod kadmind;
 mod listed;
 mod overrides;
 mod plugin;
 mod registration;
+mod rename;
 mod store;
 mod terminal;
 mod uses;
 
 pub use client::{ClientRealm, choose_rp_id};
+pub use disable::{Switched, Which};
+pub use document::{Document, DocumentEntry, DocumentFault};
 pub use error::Error;
+pub use export::{check_replaceable, write_private};
 pub use flags::Mended;
+pub use import::{ImportMode, Imported};
+pub use kadmind::{Attempted, KadmindError, explain_refusal};
 pub use listed::Listed;
 pub use overrides::{Overrides, OwnSettings, Setting};
 pub use plugin::{CLIENT_MODULE, Interface, KDC_MODULE, Loading, Module, POLICY_MODULE, Plugin};
-pub use registration::{KeyRequest, Registered, Terminal, register};
+pub use registration::{ChosenKey, Intent, KeyRequest, Registered, Terminal, Wishes, choose_key, register};
+pub use rename::Renamed;
 pub use store::{Added, Keys, Removed, Store};
-pub use terminal::{Console, confirm, fail, print, warn_of_unused};
+pub use terminal::{Console, LineByLine, agree, confirm, fail, print, warn_of_unused};
 pub use uses::{OWN_STORE, StoreCopy, Stores, Usage, open_own};

@@ -1,13 +1,16 @@
 //! A principal as the database has it.
 
-use krb5_fido_protocol::fido::{
-    label::Label,
-    policy::{Enrolment, Policy, Settings, Subject, without_realm},
+use krb5_fido_protocol::{
+    Error as Cause,
+    fido::{
+        label::Label,
+        policy::{Enrolment, Settings, Subject, without_realm},
+    },
 };
 use krb5_plugin::kadm5::Flags;
 use time::UtcDateTime;
 
-use crate::{Error, entry::Entry};
+use crate::{Error, entry::Entry, flags};
 
 /// The keys of one principal, and what else decides about it.
 pub struct Listed {
@@ -49,8 +52,7 @@ impl Listed {
 
     /// Whether the policy lets it log in without a key. A setting that cannot be read closes the password.
     pub fn is_permissive(&self, settings: &Settings) -> bool {
-        let policy = self.enrolment.own_policy().unwrap_or(settings.policy);
-        self.enrolment.refusal().is_none() && policy == Policy::Permissive
+        flags::is_permissive(&self.enrolment, settings)
     }
 
     /// How many keys there are, readable or not.
@@ -82,10 +84,19 @@ impl Listed {
                 .any(|garbled| garbled.attribute == attribute.as_bytes())
     }
 
-    pub(crate) fn label_of(&self, credential_id: &[u8]) -> Option<&Label> {
-        let mut records = self.enrolment.credentials().iter();
-        records
-            .find(|(_, record)| record.id() == credential_id)
-            .map(|(label, _)| label)
+    /// The error for a label that no key has.
+    pub fn no_such_label(&self, label: &str) -> Error {
+        Error::NoSuchLabel {
+            principal: self.principal.clone(),
+            label: label.to_owned(),
+        }
+    }
+
+    /// What is wrong with a record that cannot be read.
+    pub(crate) fn fault_of(&self, attribute: &str) -> Option<Cause> {
+        let mut garbled = self.enrolment.garbled().iter();
+        garbled
+            .find(|garbled| garbled.attribute == attribute.as_bytes())
+            .map(|garbled| garbled.error)
     }
 }

@@ -1,5 +1,9 @@
 //! Registering a key that is attached to this machine.
 
+mod attestation_object;
+mod choice;
+mod intent;
+
 use std::time::Duration;
 
 use krb5_fido_keys::{Assertion, AssertionRequest, CredentialRequest, Device, DeviceInfo, Pin, Verification};
@@ -9,7 +13,7 @@ use krb5_fido_protocol::{
         cose::Algorithm,
         factor::{FidoAssertion, UserVerification},
         label::Label,
-        policy::Settings,
+        policy::{Enrolment, Settings},
         record::{CredentialRecord, NewCredential, Requirements},
         verify::{
             AssertionContext, Registration, RegistrationContext, verify_assertion, verify_registration,
@@ -19,10 +23,11 @@ use krb5_fido_protocol::{
 };
 use time::UtcDateTime;
 
-use crate::{Error, Listed};
+use crate::Error;
+use attestation_object::encode_object;
 
-/// COSE algorithms that keys are asked for, best first.
-const ALGORITHMS: &[Algorithm] = &[Algorithm::Es256];
+pub use choice::{ChosenKey, choose_key};
+pub use intent::Intent;
 
 /// How long a key waits for each touch.
 const TOUCH_TIMEOUT: Duration = Duration::from_secs(60);
@@ -41,18 +46,51 @@ pub trait Terminal {
 
 /// Which key is to be registered, and for whom.
 pub struct KeyRequest<'a> {
-    /// The principal and the keys it has.
-    pub listed: &'a Listed,
+    /// The principal, by the name that it has in the database.
+    pub principal: &'a str,
+    /// The keys it has.
+    pub enrolment: &'a Enrolment,
     /// The rpId to register for.
     pub rp_id: &'a str,
     /// The realm, as the key's display shows it.
     pub realm: &'a str,
-    /// The attached keys, of which there must be one.
+    /// The attached keys, of which one must be new.
     pub found: Vec<DeviceInfo>,
     /// What the realm demands of keys.
     pub settings: &'a Settings,
+    /// What is wanted besides.
+    pub wishes: Wishes,
     /// Who registers it: goes into the record.
     pub by: &'a str,
+}
+
+/// What may be wanted of a registration besides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// The key must verify its user, by PIN or fingerprint.
+    pub uv: bool,
+    /// The key is to keep the credential itself, to be found without its id.
+    pub resident: bool,
+    /// The algorithm; without it the first of the realm that the key has.
+    pub algorithm: Option<Algorithm>,
+}
+
+impl KeyRequest<'_> {
+    /// The credentials that the principal has for the rpId.
+    fn registered_ids(&self) -> Vec<&[u8]> {
+        let records = self.enrolment.credentials().iter();
+        records
+            .filter(|(_, record)| record.rp_id() == self.rp_id)
+            .map(|(_, record)| record.id())
+            .collect()
+    }
+
+    fn excluded(&self, product: &str) -> Error {
+        Error::KeyExcluded {
+            product: product.to_owned(),
+            principal: self.principal.to_owned(),
+        }
+    }
 }
 
 /// A registered key.
@@ -66,85 +104,134 @@ pub struct Registered {
 /// Registers a key, verifies what it returned, and has it make one assertion that is checked as the KDC would.
 ///
 /// # Errors
-/// [`Error::NoKey`], [`Error::SeveralKeys`], [`Error::KeyExcluded`], [`Error::Refused`],
-/// [`Error::Key`], [`Error::MalformedPin`], [`Error::Terminal`], [`Error::Random`].
+/// Those of [`choose_key`] and [`ChosenKey::register`].
 pub fn register(request: &KeyRequest<'_>, terminal: &dyn Terminal) -> Result<Registered, Error> {
-    let found = only_key(&request.found)?;
-    let mut device = Device::open(found)?;
-    let product = found.product().to_owned();
-    let pin = ask_pin(&mut device, &product, terminal)?;
-    check_demands(request, &device, &product, pin.as_ref())?;
-    let refused = |cause| Error::Refused {
-        product: product.clone(),
-        cause,
-    };
-
-    terminal.show(&format!(
-        "Touch {product} to register it for {}.",
-        request.listed.principal
-    ));
-    let client_data = FidoClientData {
-        principal: request.listed.principal.as_bytes(),
-        rp_id: request.rp_id,
-        nonce: &random()?,
-        purpose: Purpose::Registration,
-    };
-    let created = make_credential(
-        &mut device,
-        request,
-        &client_data.hash().map_err(refused)?,
-        pin.as_ref(),
-    )
-    .map_err(|error| match error {
-        krb5_fido_keys::Error::CredentialExcluded => Error::KeyExcluded {
-            product: product.clone(),
-            principal: request.listed.principal.clone(),
-        },
-        other => other.into(),
-    })?;
-    created.verify_attestation()?;
-    let context = RegistrationContext {
-        rp_id: request.rp_id,
-        algorithms: ALGORITHMS,
-        registered: request.listed.enrolment.credentials(),
-    };
-    let registration = verify_registration(&created.authenticator_data, &context).map_err(refused)?;
-    let transports = device.capabilities().transports.clone();
-    let transports: Vec<&str> = transports.iter().map(String::as_str).collect();
-    let record = |counter| {
-        CredentialRecord::new(&NewCredential {
-            rp_id: request.rp_id,
-            id: registration.id,
-            public_key: &registration.public_key,
-            aaguid: registration.aaguid,
-            format: &created.format,
-            transports: &transports,
-            counter,
-            created: now(),
-            by: request.by,
-        })
-    };
-
-    terminal.show(&format!("Touch {product} once more, to try it."));
-    let first = record(registration.counter).map_err(refused)?;
-    let counter = check_login(&mut device, request, first, &registration, pin.as_ref(), refused)?;
-    Ok(Registered {
-        record: record(counter).map_err(refused)?,
-        product: product.clone(),
-    })
+    choose_key(request)?.register(request, terminal)
 }
 
-fn only_key(found: &[DeviceInfo]) -> Result<&DeviceInfo, Error> {
-    match found {
-        [] => Err(Error::NoKey),
-        [only] => Ok(only),
-        several => {
-            let keys: Vec<String> = several.iter().map(DeviceInfo::device).collect();
-            Err(Error::SeveralKeys {
-                keys: keys.join(", "),
+impl ChosenKey {
+    /// Registers it, verifies what it returned, and has it make one assertion that is checked as the KDC would.
+    ///
+    /// # Errors
+    /// [`Error::KeyExcluded`], [`Error::Refused`], [`Error::Key`], [`Error::MalformedPin`], [`Error::Terminal`],
+    /// [`Error::Random`].
+    pub fn register(
+        mut self,
+        request: &KeyRequest<'_>,
+        terminal: &dyn Terminal,
+    ) -> Result<Registered, Error> {
+        let product = self.product.clone();
+        let refused = |cause| Error::Refused {
+            product: product.clone(),
+            cause,
+        };
+        let pin = ask_pin(&mut self.device, &product, terminal)?;
+        terminal.show(&format!(
+            "Touch {product} to register it for {}.",
+            request.principal
+        ));
+        let nonce = random()?;
+        let created = self.make_credential(request, &nonce, pin.as_ref())?;
+        created.verify_attestation()?;
+        let registration = verify(request, self.algorithm, &created).map_err(refused)?;
+        let object = encode_object(
+            &created.format,
+            &created.attestation_statement,
+            &created.authenticator_data,
+        )
+        .map_err(|_| Error::Key(krb5_fido_keys::Error::MalformedAnswer))?;
+        let transports = self.device.capabilities().transports.clone();
+        let transports: Vec<&str> = transports.iter().map(String::as_str).collect();
+        let record = |counter| {
+            CredentialRecord::new(&NewCredential {
+                rp_id: request.rp_id,
+                id: registration.id,
+                public_key: &registration.public_key,
+                aaguid: registration.aaguid,
+                format: &created.format,
+                transports: &transports,
+                counter,
+                created: now(),
+                by: request.by,
+                registration: Some((&nonce, &object)),
             })
-        }
+        };
+
+        terminal.show(&format!("Touch {product} once more, to try it."));
+        let first = record(registration.counter).map_err(refused)?;
+        let counter = check_login(
+            &mut self.device,
+            request,
+            first,
+            &registration,
+            pin.as_ref(),
+            refused,
+        )?;
+        Ok(Registered {
+            record: record(counter).map_err(refused)?,
+            product: self.product,
+        })
     }
+
+    fn make_credential(
+        &mut self,
+        request: &KeyRequest<'_>,
+        nonce: &[u8; FIDO_NONCE_LEN],
+        pin: Option<&Pin>,
+    ) -> Result<krb5_fido_keys::Registration, Error> {
+        let client_data = FidoClientData {
+            principal: request.principal.as_bytes(),
+            rp_id: request.rp_id,
+            nonce,
+            purpose: Purpose::Registration,
+        };
+        let hash = client_data.hash().map_err(|cause| Error::Refused {
+            product: self.product.clone(),
+            cause,
+        })?;
+        // The key shows or keeps names, and tells users apart by the handle: neither leaves the realm.
+        let handle = user_handle(request.principal);
+        let verification = verification(&self.device, pin);
+        let made = self.device.make_credential(&CredentialRequest {
+            rp_id: request.rp_id,
+            rp_name: request.realm,
+            user_id: &handle,
+            user_name: request.principal,
+            user_display_name: request.principal,
+            client_data_hash: &hash,
+            exclude: &request.registered_ids(),
+            algorithm: match self.algorithm {
+                Algorithm::EdDsa => krb5_fido_keys::Algorithm::EdDsa,
+                _ => krb5_fido_keys::Algorithm::Es256,
+            },
+            hidden: false,
+            resident: request.wishes.resident,
+            verification,
+            timeout: TOUCH_TIMEOUT,
+        });
+        made.map_err(|error| match error {
+            krb5_fido_keys::Error::CredentialExcluded => request.excluded(&self.product),
+            other => other.into(),
+        })
+    }
+}
+
+/// Checks what the key returned, and that it knew its user if that is wanted.
+fn verify<'a>(
+    request: &KeyRequest<'_>,
+    algorithm: Algorithm,
+    created: &'a krb5_fido_keys::Registration,
+) -> Result<Registration<'a>, krb5_fido_protocol::Error> {
+    let context = RegistrationContext {
+        rp_id: request.rp_id,
+        algorithms: &[algorithm],
+        registered: request.enrolment.credentials(),
+    };
+    let registration = verify_registration(&created.authenticator_data, &context)?;
+    if request.wishes.uv && !registration.flags.is_user_verified() {
+        return Err(krb5_fido_protocol::Error::UserNotVerified);
+    }
+    Ok(registration)
 }
 
 /// The key's PIN, where it has one and does not verify its user by itself.
@@ -166,64 +253,9 @@ fn verification<'a>(device: &Device, pin: Option<&'a Pin>) -> Verification<'a> {
     }
 }
 
-/// Refuses, before anybody touches it, a key that the KDC would refuse.
-fn check_demands(
-    request: &KeyRequest<'_>,
-    device: &Device,
-    product: &str,
-    pin: Option<&Pin>,
-) -> Result<(), Error> {
-    let required = requirements(request);
-    if !ALGORITHMS
-        .iter()
-        .any(|algorithm| required.algorithms.contains(algorithm))
-    {
-        return Err(Error::NoCommonAlgorithm {
-            realm: request.realm.to_owned(),
-        });
-    }
-    let verifies = !matches!(verification(device, pin), Verification::None);
-    if required.uv == UserVerification::Required && !verifies {
-        return Err(Error::PinNotSet {
-            realm: request.realm.to_owned(),
-            product: product.to_owned(),
-        });
-    }
-    Ok(())
-}
-
 /// What the KDC demands of a key of this principal now.
 fn requirements<'a>(request: &KeyRequest<'a>) -> Requirements<'a> {
-    request.listed.enrolment.requirements(request.settings, now())
-}
-
-fn make_credential(
-    device: &mut Device,
-    request: &KeyRequest<'_>,
-    client_data_hash: &[u8; 32],
-    pin: Option<&Pin>,
-) -> Result<krb5_fido_keys::Registration, krb5_fido_keys::Error> {
-    let records = request.listed.enrolment.credentials().iter();
-    let exclude: Vec<&[u8]> = records
-        .filter(|(_, record)| record.rp_id() == request.rp_id)
-        .map(|(_, record)| record.id())
-        .collect();
-    // The key shows or keeps names, and tells users apart by the handle: neither leaves the realm.
-    let handle = user_handle(&request.listed.principal);
-    device.make_credential(&CredentialRequest {
-        rp_id: request.rp_id,
-        rp_name: request.realm,
-        user_id: &handle,
-        user_name: &request.listed.principal,
-        user_display_name: &request.listed.principal,
-        client_data_hash,
-        exclude: &exclude,
-        algorithm: krb5_fido_keys::Algorithm::Es256,
-        hidden: false,
-        resident: false,
-        verification: verification(device, pin),
-        timeout: TOUCH_TIMEOUT,
-    })
+    request.enrolment.requirements(request.settings, now())
 }
 
 /// One assertion, verified as the KDC would; its counter.
@@ -237,7 +269,7 @@ fn check_login(
 ) -> Result<u32, Error> {
     let (nonce, transcript, request_hash) = (random()?, random()?, random()?);
     let client_data = FidoClientData {
-        principal: request.listed.principal.as_bytes(),
+        principal: request.principal.as_bytes(),
         rp_id: request.rp_id,
         nonce: &nonce,
         purpose: Purpose::Assertion {
@@ -257,11 +289,17 @@ fn check_login(
         timeout: TOUCH_TIMEOUT,
     })?;
     let context = AssertionContext {
-        principal: request.listed.principal.as_bytes(),
+        principal: request.principal.as_bytes(),
         nonce: &nonce,
         transcript: &transcript,
         request_hash,
-        required: requirements(request),
+        required: match request.wishes.uv {
+            true => Requirements {
+                uv: UserVerification::Required,
+                ..requirements(request)
+            },
+            false => requirements(request),
+        },
     };
     let credentials = [(Label::lowest_free(&[]), record)];
     let assertion = FidoAssertion {

@@ -1,21 +1,21 @@
-//! Credential records in the local principal database.
-
-use std::path::Path;
+//! Credential records in the principal database.
 
 use krb5_fido_protocol::{
-    fido::{kdc_settings::KdcSettings, label::Label, record::CredentialRecord},
+    fido::{kdc_settings::KdcSettings, label::Label, policy::Settings, record::CredentialRecord},
     kdc_state_dir,
     registry::ATTRIBUTE_PREFIX,
 };
 use krb5_plugin::{
-    OwnedContext, Profile,
+    Context, OwnedContext, Profile,
     kadm5::{Database, Flags, Lock, kdc_context},
 };
 
 use crate::{
     ClientRealm, Error, Listed,
-    entry::{Change, Entry, State},
+    admit::admit,
+    entry::{Change, Entry, State, settle},
     error::text,
+    flags::closing_flags,
 };
 
 /// How often a change is made that others undo.
@@ -106,14 +106,14 @@ impl Store {
         })
     }
 
-    /// Opens the database.
+    /// Opens the database, with arguments for the database module such as dbname=PATH.
     ///
     /// # Errors
     /// [`Error::DatabaseUnavailable`].
-    pub fn open(&self, database: Option<&Path>) -> Result<Keys<'_>, Error> {
-        Database::open(&self.context, &self.realm, &self.administrator(), database)
+    pub fn open(&self, arguments: &[String]) -> Result<Keys<'_>, Error> {
+        Database::open(&self.context, &self.realm, &self.administrator(), arguments)
             .map(|database| Keys {
-                store: self,
+                place: Place::Kdc(self),
                 database,
             })
             .map_err(|failure| Error::DatabaseUnavailable {
@@ -123,13 +123,48 @@ impl Store {
     }
 }
 
-/// The keys of all principals of an open database.
+/// The keys of all principals of a database that is open, here or at kadmind.
 pub struct Keys<'a> {
-    pub(crate) store: &'a Store,
-    database: Database<'a>,
+    pub(crate) place: Place<'a>,
+    pub(crate) database: Database<'a>,
+}
+
+/// Where the database is.
+pub(crate) enum Place<'a> {
+    /// Here.
+    Kdc(&'a Store),
+    /// Behind kadmind: the settings of the realm are not known, and flags may be somebody else's business.
+    Kadmind {
+        /// The context of the connection.
+        context: &'a OwnedContext,
+        /// The realm.
+        realm: String,
+    },
 }
 
 impl Keys<'_> {
+    /// What the realm demands, as far as it is known here.
+    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+        match self.place {
+            Place::Kdc(store) => Ok(store.settings()?.settings),
+            Place::Kadmind { .. } => Ok(Settings::default()),
+        }
+    }
+
+    pub(crate) fn realm(&self) -> &str {
+        match &self.place {
+            Place::Kdc(store) => store.realm(),
+            Place::Kadmind { realm, .. } => realm,
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        match self.place {
+            Place::Kdc(store) => store.context.get(),
+            Place::Kadmind { context, .. } => context.get(),
+        }
+    }
+
     /// The keys of one principal.
     ///
     /// # Errors
@@ -151,12 +186,8 @@ impl Keys<'_> {
     /// # Errors
     /// [`Error::Database`].
     pub fn list_those(&self, is_wanted: impl Fn(&Listed) -> bool) -> Result<Vec<Listed>, Error> {
-        let names = self.database.principals().map_err(|failure| Error::Database {
-            doing: "listing principals".to_owned(),
-            text: text(failure),
-        })?;
         let mut wanted: Vec<Listed> = Vec::new();
-        for name in names {
+        for name in self.names()? {
             match self.list(&name) {
                 Ok(listed) if is_wanted(&listed) => wanted.push(listed),
                 // Not wanted, or deleted since the names were read.
@@ -168,6 +199,14 @@ impl Keys<'_> {
         // DB2 has aliases since krb5 1.22, and names them too.
         wanted.dedup_by(|left, right| left.principal == right.principal);
         Ok(wanted)
+    }
+
+    /// The names of all principals, aliases too, in any order.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
+        self.database.principals().map_err(|failure| Error::Database {
+            doing: "listing principals".to_owned(),
+            text: text(failure),
+        })
     }
 
     /// Refuses a label that is taken, and finds a free one where none is given.
@@ -192,7 +231,7 @@ impl Keys<'_> {
     }
 
     /// Stores a record, and sets +requires_preauth and, unless the policy is permissive, +requires_hwauth: what fails closed
-    /// if a policy module does not load.
+    /// if a policy module does not load. Through kadmind the flags stay.
     ///
     /// # Errors
     /// [`Error::UnknownPrincipal`], [`Error::LabelTaken`], [`Error::MalformedLabel`], [`Error::AlreadyRegistered`],
@@ -218,29 +257,17 @@ impl Keys<'_> {
         let lock = self.lock(entry, doing)?;
         let listed = Listed::read(entry)?;
         let label = Self::choose_label(&listed, label)?;
-        if let Some(registered) = listed.label_of(record.id()) {
-            return Err(Error::AlreadyRegistered {
-                principal: listed.principal.clone(),
-                label: registered.to_string(),
-            });
-        }
+        admit(&listed.principal, record, listed.enrolment.credentials())?;
 
-        let value = record.encode().map_err(|_| Error::AttributesFull {
-            principal: entry.name().to_owned(),
-        })?;
+        let value = encode(record, entry)?;
         let attributes = vec![label.attribute_name()];
         let before = entry.state(&attributes)?;
-        let is_permissive = listed.is_permissive(&self.store.settings()?.settings);
-        let requires_hwauth = before.flags.requires_hwauth || !is_permissive;
         let change = Change {
-            before,
             after: State {
                 values: vec![Some(value)],
-                flags: Flags {
-                    requires_preauth: true,
-                    requires_hwauth,
-                },
+                flags: self.flags_with_key(&listed, before.flags)?,
             },
+            before,
             attributes,
             doing,
         };
@@ -254,8 +281,15 @@ impl Keys<'_> {
         Ok((added, change))
     }
 
-    /// Removes a key by its label, readable or not, and with the last one requires_hwauth. The last one goes only if
-    /// `even_last` says so, which is asked at most once.
+    fn flags_with_key(&self, listed: &Listed, before: Flags) -> Result<Flags, Error> {
+        Ok(match self.place {
+            Place::Kadmind { .. } => before,
+            Place::Kdc(_) => closing_flags(before, &listed.enrolment, &self.settings()?),
+        })
+    }
+
+    /// Removes a key by its label, readable or not, and with the last one requires_hwauth; through kadmind the flags stay. The
+    /// last one goes only if `even_last` says so, which is asked at most once.
     ///
     /// # Errors
     /// [`Error::UnknownPrincipal`], [`Error::NoSuchLabel`], [`Error::LastKey`],
@@ -292,10 +326,7 @@ impl Keys<'_> {
         let listed = Listed::read(entry)?;
         let attribute = format!("{ATTRIBUTE_PREFIX}{label}");
         if !listed.has_attribute(&attribute) {
-            return Err(Error::NoSuchLabel {
-                principal: listed.principal,
-                label: label.to_owned(),
-            });
+            return Err(listed.no_such_label(label));
         }
         let is_last = listed.count() == 1;
         if is_last && !even_last {
@@ -307,9 +338,12 @@ impl Keys<'_> {
         let change = Change {
             after: State {
                 values: vec![None],
-                flags: Flags {
-                    requires_hwauth: before.flags.requires_hwauth && !is_last,
-                    ..before.flags
+                flags: match self.place {
+                    Place::Kadmind { .. } => before.flags,
+                    Place::Kdc(_) => Flags {
+                        requires_hwauth: before.flags.requires_hwauth && !is_last,
+                        ..before.flags
+                    },
                 },
             },
             before,
@@ -342,6 +376,10 @@ impl Keys<'_> {
         let mut attempts = 1;
         loop {
             let (done, change) = attempt()?;
+            if change.is_none() {
+                return Ok(done);
+            }
+            settle();
             if entry.keeps(&change)? {
                 return Ok(done);
             }
@@ -368,8 +406,15 @@ impl Keys<'_> {
     }
 
     pub(crate) fn entry(&self, principal: &str) -> Result<Entry<'_>, Error> {
-        Entry::parse(&self.database, self.store.context.get(), principal)
+        Entry::parse(&self.database, self.context(), principal)
     }
+}
+
+/// The value of the attribute of a record.
+pub(crate) fn encode(record: &CredentialRecord, entry: &Entry<'_>) -> Result<String, Error> {
+    record.encode().map_err(|_| Error::AttributesFull {
+        principal: entry.name().to_owned(),
+    })
 }
 
 /// What came of one attempt to remove a key.

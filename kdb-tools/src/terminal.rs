@@ -38,6 +38,27 @@ impl Console {
     }
 }
 
+/// The same, but that a PIN is a line of standard input where that is no terminal.
+pub struct LineByLine;
+
+impl Terminal for LineByLine {
+    fn show(&self, line: &str) {
+        Console.show(line);
+    }
+
+    fn ask_pin(&self, product: &str, retries: Option<u8>) -> Result<Pin, Error> {
+        let pin = Console.ask(&pin_prompt(product, retries), true);
+        Pin::new(pin.map_err(Error::Terminal)?.expose()).map_err(|_| Error::MalformedPin)
+    }
+}
+
+fn pin_prompt(product: &str, retries: Option<u8>) -> String {
+    match retries {
+        Some(retries) => format!("PIN for {product} ({retries} attempts left): "),
+        None => format!("PIN for {product}: "),
+    }
+}
+
 impl Terminal for Console {
     fn show(&self, line: &str) {
         // Nobody is there to be told.
@@ -45,10 +66,7 @@ impl Terminal for Console {
     }
 
     fn ask_pin(&self, product: &str, retries: Option<u8>) -> Result<Pin, Error> {
-        let prompt = match retries {
-            Some(retries) => format!("PIN for {product} ({retries} attempts left): "),
-            None => format!("PIN for {product}: "),
-        };
+        let prompt = pin_prompt(product, retries);
         let pin = SecretBytes::new(
             rpassword::prompt_password(prompt)
                 .map_err(Error::Terminal)?
@@ -87,9 +105,22 @@ fn read_line(input: &mut impl Read) -> io::Result<SecretBytes> {
 /// # Errors
 /// [`Error::Terminal`].
 pub fn confirm(question: &str) -> Result<bool, Error> {
-    if !stdin().is_terminal() || !stderr().is_terminal() {
-        return Ok(false);
-    }
+    Ok(is_somebody_there() && ask_for_yes(question)?)
+}
+
+/// Asks the same where there is a terminal, and goes on without.
+///
+/// # Errors
+/// [`Error::Terminal`].
+pub fn agree(question: &str) -> Result<bool, Error> {
+    Ok(!is_somebody_there() || ask_for_yes(question)?)
+}
+
+fn is_somebody_there() -> bool {
+    stdin().is_terminal() && stderr().is_terminal()
+}
+
+fn ask_for_yes(question: &str) -> Result<bool, Error> {
     write!(stderr(), "{question} (type yes): ").map_err(Error::Terminal)?;
     let mut answer = String::new();
     stdin().read_line(&mut answer).map_err(Error::Terminal)?;

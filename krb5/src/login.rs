@@ -470,6 +470,7 @@ mod tests {
             client: &client,
             service: None,
             options: &[("fido_timeout".to_owned(), "1s".to_owned())],
+            cache: None,
         };
         let dialog = Scripted::new(Err(Error::INTERNAL));
         let attempt = log_in(&context, &login, &dialog);

@@ -3,7 +3,7 @@
 //! Invariant: what kadm5 is given to open lives for the call.
 
 use core::{ffi::c_char, mem, ptr};
-use std::{ffi::CString, path::Path};
+use std::ffi::CString;
 
 use krb5_sys::{KADM5_API_VERSION_4, KADM5_CONFIG_REALM, KADM5_STRUCT_VERSION, kadm5_config_params};
 
@@ -24,7 +24,7 @@ pub fn kdc_context() -> Result<OwnedContext> {
 
 impl<'a> Database<'a> {
     /// Opens the database of `realm`, and its update log where iprop is on. Changes are made in the name of
-    /// `administrator`.
+    /// `administrator`; `arguments` are for the database module, such as dbname=PATH.
     ///
     /// # Errors
     /// The text says what could not be opened.
@@ -32,18 +32,16 @@ impl<'a> Database<'a> {
         context: &'a OwnedContext,
         realm: &str,
         administrator: &str,
-        database: Option<&Path>,
+        arguments: &[String],
     ) -> core::result::Result<Self, Failure> {
         let realm_name = CString::new(realm).map_err(|_| Error::INVALID)?;
         let client = CString::new(administrator).map_err(|_| Error::INVALID)?;
-        let argument = database
-            .map(|path| CString::new(format!("dbname={}", path.display())))
-            .transpose()
+        let arguments = arguments.iter().map(|argument| CString::new(argument.as_str()));
+        let arguments: Vec<CString> = arguments
+            .collect::<core::result::Result<_, _>>()
             .map_err(|_| Error::INVALID)?;
-        let mut arguments: [*mut c_char; 2] = [ptr::null_mut(); 2];
-        if let (Some(slot), Some(argument)) = (arguments.first_mut(), argument.as_ref()) {
-            *slot = argument.as_ptr().cast_mut();
-        }
+        let pointers = arguments.iter().map(|argument| argument.as_ptr().cast_mut());
+        let mut pointers: Vec<*mut c_char> = pointers.chain([ptr::null_mut()]).collect();
         // SAFETY: the structure is plain data for which zero means unset; `mask` names what is set (kadm5/admin.h).
         let mut parameters: kadm5_config_params = unsafe { mem::zeroed() };
         parameters.mask = KADM5_CONFIG_REALM.into();
@@ -59,7 +57,7 @@ impl<'a> Database<'a> {
                 &raw mut parameters,
                 version(KADM5_STRUCT_VERSION),
                 version(KADM5_API_VERSION_4),
-                arguments.as_mut_ptr(),
+                pointers.as_mut_ptr(),
                 &raw mut handle,
             )
         });

@@ -14,10 +14,15 @@ pub(super) enum Refused {
 /// Reads one JSON value that nothing but white space may follow.
 pub(super) fn parse(json: &str) -> Result<Value, Refused> {
     let value: Value = serde_json::from_str(json).map_err(|_| Refused::Malformed)?;
-    if count_members(&value) != count_written_members(json) {
+    if has_repeated_members(json, &value) {
         return Err(Refused::Repeated);
     }
     Ok(value)
+}
+
+/// Whether an object of well-formed JSON, read into `value`, has two members of one name: `value` has the last of them.
+pub fn has_repeated_members(json: &str, value: &Value) -> bool {
+    count_members(value) != count_written_members(json)
 }
 
 /// Members of all objects in `value`. serde_json keeps the last of two with one name, so there are fewer of them than

@@ -16,7 +16,7 @@ pub mod decoy;
 pub mod facets;
 pub mod factor;
 pub mod invite;
-mod json;
+pub mod json;
 pub mod kdc_settings;
 pub mod label;
 pub mod policy;

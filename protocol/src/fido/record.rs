@@ -20,6 +20,28 @@ use crate::{
     registry::{CREDENTIAL_ID_MAX, FIDO_NONCE_LEN, FORMAT_FIDO_U2F, RECORD_MAX, RECORD_VERSION},
 };
 
+/// The members that a record may have.
+const MEMBERS: &[&str] = &[
+    "v",
+    "rp",
+    "id",
+    "pk",
+    "alg",
+    "created",
+    "aaguid",
+    "fmt",
+    "transports",
+    "uv_enrolled",
+    "uv",
+    "by",
+    "counter",
+    "not_after",
+    "disabled",
+    "reg",
+    "invite",
+    "invite_proof",
+];
+
 /// What credentials must satisfy to be used.
 #[derive(Clone, Copy, Debug)]
 pub struct Requirements<'a> {
@@ -287,6 +309,17 @@ impl CredentialRecord {
             nonce: parse_base64url(registration.get("nonce")?)?.try_into().ok()?,
             attestation_object: parse_base64url(registration.get("att")?)?,
         })
+    }
+
+    /// A member as it stands in the record.
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        self.members.get(name)
+    }
+
+    /// The names of the members that nothing here knows.
+    pub fn unknown_members(&self) -> impl Iterator<Item = &str> {
+        let names = self.members.keys().map(String::as_str);
+        names.filter(|name| !MEMBERS.contains(name))
     }
 }
 

@@ -164,7 +164,7 @@ fn label_that_is_taken_or_none() {
     let other = record("Ag", json!({}));
     assert_failed(
         &add(&realm, &other, &["--name", "blue"]),
-        "alice@KRBTEST.COM has a key named blue already: choose another name with --name",
+        "alice@KRBTEST.COM has a key named blue already: choose another name",
     );
     assert_failed(
         &add(&realm, &other, &["--name", "a b"]),

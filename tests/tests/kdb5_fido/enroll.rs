@@ -228,7 +228,7 @@ fn label_that_is_taken_is_refused_before_any_touch() {
     for label in ["blue", "garbled"] {
         assert_failed(
             &enroll(&realm, &key.device(), &["--name", label]),
-            &format!("alice@KRBTEST.COM has a key named {label} already: choose another name with --name"),
+            &format!("alice@KRBTEST.COM has a key named {label} already: choose another name"),
         );
     }
     assert_unchanged(&realm, &before);

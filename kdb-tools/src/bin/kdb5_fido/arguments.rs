@@ -28,7 +28,11 @@ pub(crate) struct Arguments {
     ///
     /// As with kadmin.local, changes to another database go to the realm's update log too where iprop is on.
     #[arg(short, long, value_name = "DBNAME", global = true)]
-    pub(crate) database: Option<PathBuf>,
+    database: Option<PathBuf>,
+
+    /// An argument for the database module, as with kadmin.local; repeatable
+    #[arg(short = 'x', value_name = "ARG", global = true)]
+    module_arguments: Vec<String>,
 
     /// Print JSON on standard output
     #[arg(long, global = true)]
@@ -75,6 +79,93 @@ pub(crate) enum Command {
         /// The principal
         #[arg(value_name = "PRINC")]
         principal: Option<String>,
+    },
+    /// Show everything about a key, or about all keys of a principal
+    ///
+    /// Tells what the record says, whether the key may be used, its last use at this KDC, and which members of the record
+    /// are unknown here. Records that cannot be read are told with the reason.
+    Show {
+        /// The principal
+        #[arg(value_name = "PRINC")]
+        principal: String,
+        /// The name of the key; all if it is not given
+        label: Option<String>,
+    },
+    /// Give a key another name
+    ///
+    /// Its record stays as it is, and so do the flags. A record that cannot be read can be renamed, too.
+    Rename {
+        /// The principal
+        #[arg(value_name = "PRINC")]
+        principal: String,
+        /// The name that the key has
+        old: String,
+        /// The name that it gets
+        new: String,
+    },
+    /// Have a key not accepted any more, and keep it
+    ///
+    /// The principal stays enrolled: without another key, fido_policy decides as if the key were still in use, and unless
+    /// it is permissive there is no ticket. The flags stay. enable takes it back.
+    Disable {
+        /// The principal
+        #[arg(value_name = "PRINC")]
+        principal: String,
+        /// The name of the key
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        label: Option<String>,
+        /// All keys of the principal at once
+        #[arg(long)]
+        all: bool,
+    },
+    /// Have a key accepted again that was disabled
+    Enable {
+        /// The principal
+        #[arg(value_name = "PRINC")]
+        principal: String,
+        /// The name of the key
+        label: String,
+    },
+    /// Write keys and settings of principals into a document
+    ///
+    /// The document is JSON: all fido:LABEL attributes, readable or not, and fido_policy, fido_uv and fido_indicator. Flags
+    /// are not in it, nor is fido_invite, which is good in one database alone. It holds no secrets, but tells who uses which
+    /// key: FILE may be read by its owner alone. Bytes that are not UTF-8 are replaced.
+    Export {
+        /// The principals; all that have keys or settings of their own if none is given
+        #[arg(value_name = "PRINC")]
+        principals: Vec<String>,
+        /// Where to write it; - for standard output, as without it
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Replace FILE if it is there
+        #[arg(long, requires = "out")]
+        force: bool,
+    },
+    /// Give principals the keys and settings that a document has
+    ///
+    /// Adds what is missing, leaves what is the same, and refuses what differs: a label that another record has, a key that is
+    /// registered under another label, a setting with another value. Where keys change, it sets +requires_preauth and, unless
+    /// fido_policy is permissive, +requires_hwauth. Each principal is changed as a whole or not at all; one that fails is
+    /// named, and the others are imported. Principals must exist. What the document does not name stays.
+    ///
+    /// Exit status: 0 if all principals are as the document says; 1 if one is not, or the document is none; 2 for a mistake in
+    /// the command line.
+    Import {
+        /// The document, at most 64 MiB; - for standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Replace what differs by what the document says, and move keys to the labels that they have there
+        #[arg(long)]
+        replace: bool,
+        /// Tell what would be done, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Take a document of another realm too, and its principals for those of this realm
+        ///
+        /// Records keep the relying party that their keys were registered for: clients must sign for it in this realm.
+        #[arg(long)]
+        any_realm: bool,
     },
     /// Remove a key
     ///
@@ -145,6 +236,17 @@ pub(crate) enum Command {
         #[arg(long)]
         fix: bool,
     },
+}
+
+impl Arguments {
+    /// What the database module is told.
+    pub(crate) fn database_arguments(&self) -> Vec<String> {
+        let name = self
+            .database
+            .iter()
+            .map(|path| format!("dbname={}", path.display()));
+        name.chain(self.module_arguments.iter().cloned()).collect()
+    }
 }
 
 #[derive(Args)]

@@ -9,15 +9,15 @@ use std::{
 
 use krb5_fido_protocol::fido::{kdc_settings::KdcSettings, policy::Settings, record::CredentialRecord};
 use krb5_fido_tools::{
-    Added, Console, Error, KeyRequest, Keys, Listed, Store, Terminal, choose_rp_id, confirm, register,
-    warn_of_unused,
+    Added, Console, Error, ImportMode, KeyRequest, Keys, Listed, Store, Terminal, Which, Wishes,
+    choose_rp_id, confirm, register, warn_of_unused,
 };
 
 use crate::{
     arguments::{Arguments, Command},
-    check,
+    check, disable, export, import,
     output::{print_added, print_list, print_removed},
-    settings, status, usage,
+    rename, settings, show, status, usage,
 };
 
 /// More than a record has, in bytes.
@@ -26,11 +26,12 @@ const READ_MAX: u64 = 128 * 1024;
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let store = Store::new(arguments.realm.as_deref())?;
     // The one command that goes on with an impossible value.
+    let database = arguments.database_arguments();
     if let Command::CheckConfig { fix } = arguments.command {
-        return check::run(&store, arguments.database.as_deref(), fix, arguments.json);
+        return check::run(&store, &database, fix, arguments.json);
     }
     let realm = store.settings()?;
-    let keys = store.open(arguments.database.as_deref())?;
+    let keys = store.open(&database)?;
     let site = Site {
         store: &store,
         realm: &realm,
@@ -76,6 +77,34 @@ impl Site<'_> {
                 label,
                 yes,
             } => remove(self.keys, principal, label, *yes, self.as_json),
+            Command::Show { principal, label } => show::run(self, principal, label.as_deref()),
+            Command::Rename { principal, old, new } => rename::run(self, principal, old, new),
+            Command::Disable { principal, label, .. } => disable::run(
+                self,
+                principal,
+                label.as_ref().map_or(Which::All, |label| Which::Labelled(label)),
+                true,
+            ),
+            Command::Enable { principal, label } => {
+                disable::run(self, principal, Which::Labelled(label), false)
+            }
+            Command::Export {
+                principals,
+                out,
+                force,
+            } => export::run(self, principals, out.as_deref(), *force),
+            Command::Import {
+                file,
+                replace,
+                dry_run,
+                any_realm,
+            } => {
+                let mode = ImportMode {
+                    replace: *replace,
+                    dry_run: *dry_run,
+                };
+                import::run(self, file, mode, *any_realm)
+            }
             Command::Policy(change) => settings::run(self, change),
             Command::Status { principal } => status::run(self, principal.as_deref()),
             Command::Usage {
@@ -139,11 +168,13 @@ fn enroll(
     Console.show(&format!("Registering for relying party {rp_id} ({rule})."));
     let registered = register(
         &KeyRequest {
-            listed: &listed,
+            principal: &listed.principal,
+            enrolment: &listed.enrolment,
             rp_id,
             realm: store.realm(),
             found: client.find_keys(devices)?,
             settings,
+            wishes: Wishes::default(),
             by: &store.administrator(),
         },
         &Console,
@@ -153,19 +184,19 @@ fn enroll(
 }
 
 fn read_record(file: &Path) -> Result<CredentialRecord, Error> {
-    CredentialRecord::parse(read(file)?.trim()).map_err(|cause| Error::MalformedRecord {
+    CredentialRecord::parse(read(file, READ_MAX)?.trim()).map_err(|cause| Error::MalformedRecord {
         path: file.to_owned(),
         cause,
     })
 }
 
-/// Reads a record, or as much as shows that it is too long.
-fn read(file: &Path) -> Result<String, Error> {
+/// Reads a file, - for standard input, or as many bytes of it as show that it is too long.
+pub(crate) fn read(file: &Path, max: u64) -> Result<String, Error> {
     let mut text = String::new();
     let done = if file == Path::new("-") {
-        stdin().take(READ_MAX).read_to_string(&mut text)
+        stdin().take(max).read_to_string(&mut text)
     } else {
-        File::open(file).and_then(|opened| opened.take(READ_MAX).read_to_string(&mut text))
+        File::open(file).and_then(|opened| opened.take(max).read_to_string(&mut text))
     };
     done.map(|_| text).map_err(|source| Error::UnreadableFile {
         path: file.to_owned(),

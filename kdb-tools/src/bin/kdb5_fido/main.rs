@@ -5,8 +5,13 @@
 mod arguments;
 mod check;
 mod commands;
+mod disable;
+mod export;
+mod import;
 mod output;
+mod rename;
 mod settings;
+mod show;
 mod status;
 mod usage;
 

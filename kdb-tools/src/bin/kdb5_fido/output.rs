@@ -1,14 +1,17 @@
 //! What the commands print on standard output: for people, or as JSON.
 
 use krb5_fido_protocol::fido::{
-    label::Label,
     policy::{Enrolment, Settings},
-    record::{CredentialRecord, Requirements},
+    record::CredentialRecord,
 };
-use krb5_fido_tools::{Added, Error, Listed, Removed, format::utc_time, print};
-use krb5_plugin::kadm5::Flags;
+use krb5_fido_tools::{
+    Added, Error, Listed, Removed,
+    describe::{
+        describe_flags, describe_key, describe_keys, requirements, tell_flags_left, tell_flags_set, tell_keys,
+    },
+    print,
+};
 use serde_json::{Map, Value, json};
-use time::UtcDateTime;
 
 pub(crate) fn print_added(
     added: &Added,
@@ -17,7 +20,7 @@ pub(crate) fn print_added(
     as_json: bool,
 ) -> Result<(), Error> {
     let text = if as_json {
-        let mut object = describe(
+        let mut object = describe_key(
             &added.principal,
             &added.label,
             record,
@@ -36,118 +39,17 @@ pub(crate) fn print_added(
     print(&text).map_err(Error::OutputAfterChange)
 }
 
-fn tell_flags_set(before: Flags, after: Flags) -> String {
-    let flags = [
-        (
-            before.requires_preauth,
-            after.requires_preauth,
-            "+requires_preauth",
-        ),
-        (before.requires_hwauth, after.requires_hwauth, "+requires_hwauth"),
-    ];
-    let changed = flags.iter().filter(|(before, after, _)| before != after);
-    let set: Vec<&str> = changed.map(|(_, _, flag)| *flag).collect();
-    let told = match set.as_slice() {
-        [] if after.requires_hwauth => "+requires_preauth and +requires_hwauth were set already.".to_owned(),
-        [] => "+requires_preauth was set already.".to_owned(),
-        set => format!("Set {}.", set.join(" and ")),
-    };
-    if after.requires_hwauth {
-        return told;
-    }
-    format!(
-        "{told}\nThe policy is permissive: requires_hwauth stays off, and the password alone will do, too."
-    )
-}
-
 pub(crate) fn print_list(listed: &[Listed], settings: &Settings, as_json: bool) -> Result<(), Error> {
     let text = if as_json {
         let entries: Vec<Value> = listed
             .iter()
-            .flat_map(|listed| json_entries(listed, settings))
+            .flat_map(|listed| describe_keys(listed, settings))
             .collect();
         format!("{}\n", Value::Array(entries))
     } else {
         listed.iter().map(|listed| tell_keys(listed, settings)).collect()
     };
     print(&text).map_err(Error::Output)
-}
-
-fn tell_keys(listed: &Listed, settings: &Settings) -> String {
-    let required = requirements(&listed.enrolment, settings);
-    let credentials = listed.enrolment.credentials().iter();
-    let readable = credentials.map(|(label, record)| {
-        format!(
-            "{:<12} {:<9} {}  {}  {}",
-            label.to_string(),
-            state(record, &required),
-            utc_time(record.created()),
-            record.public_key().algorithm().name(),
-            record.rp_id(),
-        )
-    });
-    let garbled = listed.enrolment.garbled().iter().map(ToString::to_string);
-    let nothing = (listed.count() == 0).then(|| "no security keys".to_owned());
-    let lines = readable.chain(garbled).chain(nothing);
-    let lines: String = lines.map(|line| format!("    {line}\n")).collect();
-    format!("{}\n{lines}", listed.principal)
-}
-
-fn json_entries(listed: &Listed, settings: &Settings) -> Vec<Value> {
-    let required = requirements(&listed.enrolment, settings);
-    let credentials = listed.enrolment.credentials().iter();
-    let readable = credentials
-        .map(|(label, record)| Value::Object(describe(&listed.principal, label, record, &required)));
-    let garbled = listed.enrolment.garbled().iter().map(|garbled| {
-        json!({
-            "principal": listed.principal,
-            "attribute": String::from_utf8_lossy(&garbled.attribute),
-            "state": "garbled",
-            "error": garbled.error.to_string(),
-        })
-    });
-    readable.chain(garbled).collect()
-}
-
-fn describe(
-    principal: &str,
-    label: &Label,
-    record: &CredentialRecord,
-    required: &Requirements<'_>,
-) -> Map<String, Value> {
-    let members = [
-        ("principal", json!(principal)),
-        ("label", json!(label.to_string())),
-        ("state", json!(state(record, required))),
-        ("rp", json!(record.rp_id())),
-        ("alg", json!(record.public_key().algorithm().identifier())),
-        ("created", json!(utc_time(record.created()))),
-        ("not_after", json!(record.not_after().map(utc_time))),
-        ("aaguid", json!(record.aaguid().map(|aaguid| aaguid.to_string()))),
-        ("fmt", json!(record.format())),
-        ("counter", json!(record.counter())),
-        ("by", json!(record.by())),
-    ];
-    members
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
-}
-
-fn state(record: &CredentialRecord, required: &Requirements<'_>) -> &'static str {
-    if record.is_disabled() {
-        return "disabled";
-    }
-    match record.check_usable(required) {
-        Ok(_) => "usable",
-        Err(krb5_fido_protocol::Error::CredentialExpired) => "expired",
-        Err(_) => "unusable",
-    }
-}
-
-/// What the KDC demands of the keys of a principal now.
-fn requirements<'a>(enrolment: &Enrolment, settings: &'a Settings) -> Requirements<'a> {
-    enrolment.requirements(settings, UtcDateTime::now())
 }
 
 pub(crate) fn print_removed(removed: &Removed, label: &str, as_json: bool) -> Result<(), Error> {
@@ -159,9 +61,12 @@ pub(crate) fn print_removed(removed: &Removed, label: &str, as_json: bool) -> Re
         object.extend(describe_flags(removed.flags_after));
         format!("{}\n", Value::Object(object))
     } else {
-        let last = removed
-            .was_last
-            .then(|| format!("It was the last key: {}.\n", tell_flags_left(removed)));
+        let last = removed.was_last.then(|| {
+            format!(
+                "It was the last key: {}.\n",
+                tell_flags_left(removed.flags_before, removed.flags_after)
+            )
+        });
         format!(
             "Removed {label} of {}.\n{}",
             removed.principal,
@@ -169,23 +74,4 @@ pub(crate) fn print_removed(removed: &Removed, label: &str, as_json: bool) -> Re
         )
     };
     print(&text).map_err(Error::OutputAfterChange)
-}
-
-fn tell_flags_left(removed: &Removed) -> String {
-    let hwauth = match removed.flags_before.requires_hwauth {
-        true => "cleared requires_hwauth",
-        false => "requires_hwauth was not set",
-    };
-    let preauth = match removed.flags_after.requires_preauth {
-        true => "requires_preauth stays",
-        false => "requires_preauth was not set",
-    };
-    format!("{hwauth}; {preauth}")
-}
-
-fn describe_flags(flags: Flags) -> [(String, Value); 2] {
-    [
-        ("requires_preauth".to_owned(), json!(flags.requires_preauth)),
-        ("requires_hwauth".to_owned(), json!(flags.requires_hwauth)),
-    ]
 }

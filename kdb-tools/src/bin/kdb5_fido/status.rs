@@ -18,13 +18,13 @@ use time::UtcDateTime;
 
 use crate::{PROGRAM, commands::Site};
 
-mod keys;
+pub(crate) mod keys;
 
 use keys::Key;
 
 pub(crate) fn run(site: &Site<'_>, principal: Option<&str>) -> Result<(), Error> {
     let listed = site.list(principal)?;
-    let stores = warn_unless_read(Stores::open(&site.realm.state_dir, &[]));
+    let stores = open_stores(site.realm);
     let now = UtcDateTime::now();
     let all = listed
         .iter()
@@ -40,6 +40,11 @@ pub(crate) fn run(site: &Site<'_>, principal: Option<&str>) -> Result<(), Error>
         (None, false) => tell_realm(site, &all),
     };
     print(&text).map_err(Error::Output)
+}
+
+/// The stores of last uses of this KDC, as far as they can be read.
+pub(crate) fn open_stores(realm: &KdcSettings) -> Option<Stores> {
+    warn_unless_read(Stores::open(&realm.state_dir, &[]))
 }
 
 /// What a store says, if it can be read; everything else is told without it.

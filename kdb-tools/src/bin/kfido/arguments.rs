@@ -1,17 +1,50 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 
-/// Tells what this machine, its security keys and a realm have to do with each other.
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use krb5_fido_protocol::fido::cose::Algorithm;
+use krb5_fido_tools::Wishes;
+
+/// Heads the options of a login to kadmind in the help.
+const KADMIND: &str = "Options for kadmind";
+
+/// Security keys and Kerberos: manages the keys of a principal, and tells what this machine has to do with them.
 ///
-/// It reads krb5.conf as a login does, needs no rights of its own, and changes nothing. Data goes to standard output;
-/// questions, warnings and errors go to standard error.
+/// enroll, list, show, rename and remove work through kadmind, as kadmin does, with one's own keys or, for whom kadmind lets,
+/// with those of others: PRINC names them, and -p who asks. register needs no kadmind, nor do check, devices and rp-id, which
+/// change nothing. All read krb5.conf as a login does. Data goes to standard output; questions, warnings and errors go to
+/// standard error.
+///
+/// For kadmind one logs in: with a password, and a touch of the key if the KDC asks for it; with -k or -c without either.
+/// Where standard input is no terminal, the password, and PINs after it, are lines of it.
 #[derive(Parser)]
 #[command(name = "kfido", version, max_term_width = 100)]
 pub(crate) struct Arguments {
     /// The realm; the default realm of krb5.conf if it is not given
     #[arg(short, long, value_name = "REALM", global = true)]
     pub(crate) realm: Option<String>,
+
+    /// Who logs in to kadmind; without it the principal of CACHE with -c, the host with -k, else PRINC if that is given, else
+    /// the principal of the default credential cache, else the local user
+    #[arg(short, long, value_name = "PRINCIPAL", global = true, help_heading = KADMIND)]
+    pub(crate) principal: Option<String>,
+
+    /// Log in to kadmind with a key table instead of a password
+    #[arg(short = 'k', global = true, action = ArgAction::SetTrue, help_heading = KADMIND)]
+    pub(crate) use_keytab: bool,
+
+    /// The key table for -k; the default one if it is not given
+    #[arg(short = 't', value_name = "KEYTAB", global = true, help_heading = KADMIND)]
+    pub(crate) keytab: Option<String>,
+
+    /// Use the ticket for kadmin/admin in this credential cache, such as kinit -S kadmin/admin gets
+    #[arg(short = 'c', value_name = "CACHE", global = true, help_heading = KADMIND)]
+    pub(crate) cache: Option<String>,
+
+    /// Where kadmind runs; admin_server of krb5.conf if it is not given
+    #[arg(short, long, value_name = "HOST[:PORT]", global = true, help_heading = KADMIND)]
+    pub(crate) server: Option<String>,
 
     /// Print JSON on standard output
     #[arg(long, global = true)]
@@ -23,6 +56,101 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Register a key that is attached to this machine
+    ///
+    /// Logs in to kadmind first and reads which keys there are; shows what is about to be registered, and asks whether it is
+    /// meant where there is a terminal. Then the key is touched twice: to register, and to make one assertion, which is checked
+    /// as the KDC would. The record is stored last: whoever gives up before has changed nothing. Of several attached keys it
+    /// takes the only one that is not registered yet.
+    ///
+    /// For somebody else +requires_preauth is set, too, and +requires_hwauth unless the principal's own fido_policy is
+    /// permissive; if kadmind does not allow that, there is a warning. One's own flags stay as they are.
+    ///
+    /// Exit status: 0 if the key is registered, 1 if it is not, 2 for a mistake in the command line.
+    Enroll {
+        /// Whose key it is; who logs in if it is not given
+        #[arg(value_name = "PRINC")]
+        principal: Option<String>,
+        /// The name of the key; the lowest free keyN if it is not given
+        #[arg(long, value_name = "LABEL")]
+        name: Option<String>,
+        #[command(flatten)]
+        registration: Registration,
+    },
+    /// Register a key without kadmind, and write its record to a file
+    ///
+    /// The record is one JSON object, which kdb5_fido add stores, or setstr of kadmin as the string attribute fido:LABEL. It
+    /// holds no secret. It is good for this principal alone, by the name that its entry in the database has: not an alias.
+    /// Which keys are registered already is not known here.
+    ///
+    /// Exit status: 0 if the record is written, 1 if it is not, 2 for a mistake in the command line.
+    Register {
+        /// Whose key it is
+        #[arg(value_name = "PRINC")]
+        principal: String,
+        /// Where the record goes, a file that its owner alone may read; - for standard output
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Replace FILE if it is there
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        registration: Registration,
+    },
+    /// List the keys of a principal
+    ///
+    /// Whether a key is usable is said as far as its record tells: what the realm demands of keys, only the KDC knows.
+    ///
+    /// Exit status: 0, also if there are none; 1 if kadmind does not tell; 2 for a mistake in the command line.
+    List {
+        /// Whose keys; those of who logs in if it is not given
+        #[arg(value_name = "PRINC")]
+        principal: Option<String>,
+    },
+    /// Show everything about a key
+    ///
+    /// Exit status: 0; 1 if there is no such key, or kadmind does not tell; 2 for a mistake in the command line.
+    Show {
+        /// The name of the key
+        #[arg(value_name = "LABEL")]
+        label: String,
+        /// Whose key; that of who logs in if it is not given
+        #[arg(value_name = "PRINC")]
+        principal: Option<String>,
+    },
+    /// Give a key another name
+    ///
+    /// Its record stays as it is.
+    ///
+    /// Exit status: 0 if it has the new name, 1 if it has not, 2 for a mistake in the command line.
+    Rename {
+        /// The name that the key has
+        #[arg(value_name = "OLD")]
+        old: String,
+        /// The name that it gets
+        #[arg(value_name = "NEW")]
+        new: String,
+        /// Whose key; that of who logs in if it is not given
+        #[arg(value_name = "PRINC")]
+        principal: Option<String>,
+    },
+    /// Remove a key
+    ///
+    /// Removing the last one asks first. For somebody else requires_hwauth is cleared with the last one, if kadmind allows
+    /// that; else there is a warning. One's own flags stay as they are.
+    ///
+    /// Exit status: 0 if the key is removed, 1 if it is not, 2 for a mistake in the command line.
+    Remove {
+        /// The name of the key
+        #[arg(value_name = "LABEL")]
+        label: String,
+        /// Whose key; that of who logs in if it is not given
+        #[arg(value_name = "PRINC")]
+        principal: Option<String>,
+        /// Do not ask whether the last key is meant
+        #[arg(long)]
+        yes: bool,
+    },
     /// Show for which names this machine signs in a realm
     ///
     /// Lists each name with the rule that allows it, in the order of the rules: fido_rp_id, or else the facet list of
@@ -59,6 +187,79 @@ pub(crate) enum Command {
     Check(Check),
 }
 
+/// The options of a registration.
+#[derive(Args)]
+pub(crate) struct Registration {
+    /// The key, as in fido_device: auto, a device path, or unix:PATH; repeatable
+    #[arg(long, value_name = "DEV")]
+    pub(crate) device: Vec<String>,
+    /// The relying party to register for; by default what clients of the realm sign for
+    #[arg(long, value_name = "ID")]
+    pub(crate) rp_id: Option<String>,
+    /// Take a key only if it verifies its user, by PIN or fingerprint
+    #[arg(long)]
+    uv: bool,
+    /// Have the key keep the credential itself, which takes one of its places
+    #[arg(long)]
+    resident: bool,
+    /// The algorithm; without it ES256 if the key has it, else EdDSA
+    #[arg(long, value_name = "ALGORITHM", ignore_case = true)]
+    algorithm: Option<KeyAlgorithm>,
+    /// Do not ask whether this is meant
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum KeyAlgorithm {
+    #[value(name = "ES256")]
+    Es256,
+    #[value(name = "EdDSA")]
+    EdDsa,
+}
+
+impl Registration {
+    pub(crate) fn wishes(&self) -> Wishes {
+        Wishes {
+            uv: self.uv,
+            resident: self.resident,
+            algorithm: self.algorithm.map(|algorithm| match algorithm {
+                KeyAlgorithm::Es256 => Algorithm::Es256,
+                KeyAlgorithm::EdDsa => Algorithm::EdDsa,
+            }),
+        }
+    }
+}
+
+impl Arguments {
+    /// Refuses what clap does not see: options of a login may stand before the command or behind it.
+    ///
+    /// # Errors
+    /// What is wrong; it ends the program as clap's own errors do.
+    pub(crate) fn check(&self) -> Result<(), clap::Error> {
+        let conflict = |text: &str| Err(Self::command().error(ErrorKind::ArgumentConflict, text));
+        if self.use_keytab && self.cache.is_some() {
+            return conflict("-k and -c cannot be used together");
+        }
+        if self.keytab.is_some() && !self.use_keytab {
+            return conflict("-t needs -k");
+        }
+        let logs_in = matches!(
+            self.command,
+            Command::Enroll { .. }
+                | Command::List { .. }
+                | Command::Show { .. }
+                | Command::Rename { .. }
+                | Command::Remove { .. }
+        );
+        let names_login = self.principal.is_some() || self.cache.is_some() || self.server.is_some();
+        if !logs_in && (names_login || self.use_keytab) {
+            return conflict("-p, -k, -t, -c and -s are for commands that talk to kadmind");
+        }
+        Ok(())
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct Check {
     /// Who logs in; by default the principal of the default credential cache, else the local user
@@ -83,13 +284,38 @@ fn parse_option(text: &str) -> Result<(String, String), &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_login_to_kadmind_is_told_before_the_command_or_behind_it() {
+        let check = |line: &str| {
+            let words = std::iter::once("kfido").chain(line.split(' '));
+            Arguments::try_parse_from(words).unwrap().check().is_ok()
+        };
+        for sound in [
+            "-k -t tab list",
+            "list -k -t tab",
+            "-k list -t tab",
+            "-p admin remove blue alice -s host:1",
+            "list -c FILE:x",
+        ] {
+            assert!(check(sound), "{sound}");
+        }
+        for wrong in [
+            "-t tab list",
+            "-k list -c FILE:x",
+            "-p alice check",
+            "rp-id -k",
+            "register alice --out x -c FILE:x",
+            "devices -s host",
+        ] {
+            assert!(!check(wrong), "{wrong}");
+        }
     }
 
     #[test]

@@ -2,11 +2,18 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod arguments;
 mod check;
 mod commands;
 mod devices;
+mod enroll;
+mod keys;
 mod rp_id;
+mod screen;
+mod session;
+mod show;
+mod somebody;
 
 use std::process::ExitCode;
 
@@ -19,5 +26,9 @@ use arguments::Arguments;
 const PROGRAM: &str = "kfido";
 
 fn main() -> ExitCode {
-    commands::run(&Arguments::parse()).unwrap_or_else(|error| fail(PROGRAM, &error))
+    let arguments = Arguments::parse();
+    if let Err(mistake) = arguments.check() {
+        mistake.exit();
+    }
+    commands::run(&arguments).unwrap_or_else(|error| fail(PROGRAM, &error))
 }

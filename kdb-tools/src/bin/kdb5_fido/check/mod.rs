@@ -7,7 +7,7 @@ mod modules;
 mod principals;
 mod realm;
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use krb5_fido_protocol::fido::kdc_settings::KdcSettings;
 use krb5_fido_tools::{Error, Store, print};
@@ -19,12 +19,7 @@ use kdcs::Asked;
 use modules::Installed;
 use principals::{Checked, Mended};
 
-pub(crate) fn run(
-    store: &Store,
-    database: Option<&Path>,
-    fix: bool,
-    as_json: bool,
-) -> Result<ExitCode, Error> {
+pub(crate) fn run(store: &Store, database: &[String], fix: bool, as_json: bool) -> Result<ExitCode, Error> {
     let report = Report::make(store, database, fix)?;
     let text = match as_json {
         true => format!("{}\n", report.describe()),
@@ -47,7 +42,7 @@ struct Report {
 }
 
 impl Report {
-    fn make(store: &Store, database: Option<&Path>, fix: bool) -> Result<Self, Error> {
+    fn make(store: &Store, database: &[String], fix: bool) -> Result<Self, Error> {
         let profile = store.profile()?;
         let mut findings = Findings::default();
         let settings = realm::check_values(store, &profile, &mut findings)?;
@@ -130,7 +125,7 @@ impl Report {
 /// Looks through the database; one that cannot be opened is a finding, too.
 fn check_database(
     store: &Store,
-    database: Option<&Path>,
+    database: &[String],
     settings: &KdcSettings,
     fix: bool,
     findings: &mut Findings,

@@ -17,11 +17,11 @@ use time::UtcDateTime;
 use super::{tell_uv, warn_unless_read};
 
 /// A key whose record can be read.
-pub(super) struct Key<'a> {
-    label: &'a Label,
-    record: &'a CredentialRecord,
+pub(crate) struct Key<'a> {
+    pub(crate) label: &'a Label,
+    pub(crate) record: &'a CredentialRecord,
     state: Result<(UserVerification, Origin), Unusable>,
-    usage: Option<Usage<'a>>,
+    pub(crate) usage: Option<Usage<'a>>,
 }
 
 /// What demands the user verification of a key.
@@ -43,7 +43,7 @@ enum Unusable {
 }
 
 /// The keys of a principal as the KDC has them now.
-pub(super) fn find<'a>(
+pub(crate) fn find<'a>(
     listed: &'a Listed,
     realm: &'a KdcSettings,
     stores: Option<&'a Stores>,
@@ -76,16 +76,17 @@ pub(super) fn find<'a>(
 }
 
 impl Key<'_> {
-    pub(super) const fn is_usable(&self) -> bool {
+    pub(crate) const fn is_usable(&self) -> bool {
         self.state.is_ok()
     }
 
-    pub(super) fn last_used(&self) -> Option<UtcDateTime> {
+    pub(crate) fn last_used(&self) -> Option<UtcDateTime> {
         self.usage.as_ref().map(|usage| usage.last.time)
     }
 
-    pub(super) fn tell(&self) -> String {
-        let state = match &self.state {
+    /// Whether it may be used, and how, or why not.
+    pub(crate) fn tell_state(&self) -> String {
+        match &self.state {
             Ok((uv, origin)) => {
                 let origin = match origin {
                     Origin::Realm => "by the realm",
@@ -96,19 +97,36 @@ impl Key<'_> {
                 format!("usable, {} {origin}", tell_uv(*uv))
             }
             Err(unusable) => unusable.tell(),
-        };
-        let used = match &self.usage {
+        }
+    }
+
+    /// When it was used last at this KDC.
+    pub(crate) fn tell_use(&self) -> String {
+        match &self.usage {
             Some(usage) => format!("used {}, counter {}", utc_time(usage.last.time), usage.counter),
             None => "not used here yet".to_owned(),
-        };
-        line(&format!("key {}", self.label), &format!("{state}; {used}"))
+        }
+    }
+
+    pub(super) fn tell(&self) -> String {
+        let told = format!("{}; {}", self.tell_state(), self.tell_use());
+        line(&format!("key {}", self.label), &told)
+    }
+
+    /// A word for its state that stays, for programs.
+    pub(crate) fn identifier(&self) -> &'static str {
+        match &self.state {
+            Ok(_) => "usable",
+            Err(unusable) => unusable.identifier(),
+        }
+    }
+
+    /// Why it may not be used.
+    pub(crate) fn error(&self) -> Option<String> {
+        self.state.as_ref().err().map(Unusable::tell)
     }
 
     pub(super) fn describe(&self) -> Value {
-        let state = match &self.state {
-            Ok(_) => "usable",
-            Err(unusable) => unusable.identifier(),
-        };
         let origin = |origin| match origin {
             Origin::Realm => "realm",
             Origin::Principal => "principal",
@@ -119,8 +137,8 @@ impl Key<'_> {
         let usage = self.usage.as_ref();
         Value::Object(object([
             ("label", json!(self.label.to_string())),
-            ("state", json!(state)),
-            ("error", json!(self.state.as_ref().err().map(Unusable::tell))),
+            ("state", json!(self.identifier())),
+            ("error", json!(self.error())),
             ("rp", json!(self.record.rp_id())),
             ("uv", json!(usable.map(|(uv, _)| uv.as_str()))),
             ("uv_origin", json!(usable.map(|(_, from)| origin(*from)))),

@@ -3,20 +3,23 @@
 mod hints;
 mod installed;
 mod report;
-mod screen;
 
 use std::process::ExitCode;
 
 use krb5_fido_tools::{Console, Error, Terminal, print};
 use krb5_plugin::{
-    Context, OwnedContext, OwnedPrincipal, default_cache_principal, local_user_name,
+    OwnedContext,
     login::{Login, log_in},
 };
 
-use crate::{PROGRAM, arguments::Check};
+use crate::{
+    PROGRAM,
+    arguments::Check,
+    screen::Screen,
+    somebody::{find_myself, name_of, parse, realm_of},
+};
 use installed::Installed;
 use report::Report;
-use screen::Screen;
 
 pub(crate) fn run(
     context: &OwnedContext,
@@ -28,8 +31,8 @@ pub(crate) fn run(
         Some(name) => parse(context.get(), name)?,
         None => find_myself(context.get(), realm)?,
     };
-    let principal = client.get().unparse().map_err(unnamed)?;
-    let realm = String::from_utf8_lossy(client.get().realm()).into_owned();
+    let principal = name_of(&client)?;
+    let realm = realm_of(&client);
     let installed = Installed::look(context.get(), &realm, &wanted.option);
     if !as_json {
         print(&installed.tell()).map_err(Error::Output)?;
@@ -40,9 +43,10 @@ pub(crate) fn run(
         client: &client,
         service: wanted.service.as_deref(),
         options: &wanted.option,
+        cache: None,
     };
     let report = Report {
-        principal: String::from_utf8_lossy(&principal).into_owned(),
+        principal,
         attempt: log_in(context, &login, &screen),
         module: screen.module(),
         installed,
@@ -53,26 +57,4 @@ pub(crate) fn run(
     print(&report.print(as_json)).map_err(Error::Output)?;
     report.hint().iter().for_each(|hint| Console.show(hint));
     Ok(ExitCode::from(report.verdict().exit_status()))
-}
-
-fn parse<'a>(context: Context<'a>, name: &str) -> Result<OwnedPrincipal<'a>, Error> {
-    OwnedPrincipal::parse(context, name).map_err(|error| Error::MalformedPrincipal {
-        principal: name.to_owned(),
-        text: error.text(),
-    })
-}
-
-/// Whom kinit takes; with a realm, somebody in it.
-fn find_myself<'a>(context: Context<'a>, realm: Option<&str>) -> Result<OwnedPrincipal<'a>, Error> {
-    let is_meant = |principal: &OwnedPrincipal<'_>| {
-        realm.is_none_or(|realm| principal.get().realm() == realm.as_bytes())
-    };
-    match default_cache_principal(context).filter(is_meant) {
-        Some(principal) => Ok(principal),
-        None => parse(context, &local_user_name().ok_or(Error::NoPrincipal)?),
-    }
-}
-
-fn unnamed(error: krb5_plugin::Error) -> Error {
-    Error::ClientConfiguration { text: error.text() }
 }

@@ -2,13 +2,13 @@
 
 use krb5_fido_tools::format::{line, object, time};
 use krb5_plugin::{
-    Error, Failure,
     login::{Attempt, Ticket},
     spake::Module,
 };
 use serde_json::{Value, json};
 
 use super::{hints, installed::Installed};
+use crate::screen::failure_text;
 
 /// All that is known at the end.
 pub(crate) struct Report {
@@ -60,7 +60,7 @@ impl Report {
     /// What kinit would say of the failure, if there was one.
     pub(crate) fn error_message(&self) -> Option<String> {
         let failure = self.attempt.outcome.as_ref().err()?;
-        Some(message(failure, self.attempt.password_asked))
+        Some(failure_text(failure, self.attempt.password_asked))
     }
 
     /// What to do about it, where that is known.
@@ -119,36 +119,5 @@ impl Report {
             ("hint", json!(self.hint())),
         ]));
         Value::Object(members)
-    }
-}
-
-/// The message that kinit has for a failure.
-fn message(failure: &Failure, password_asked: bool) -> String {
-    let is_about_password =
-        failure.error == Error::BAD_INTEGRITY || (password_asked && failure.error == Error::PREAUTH_FAILED);
-    match &failure.message {
-        _ if is_about_password => "Password incorrect".to_owned(),
-        Some(message) => message.clone(),
-        None => failure.error.text(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_after_a_password_is_about_it_as_with_kinit() {
-        let failure = |error| Failure::new(error, "text");
-        assert_eq!(
-            message(&failure(Error::PREAUTH_FAILED), true),
-            "Password incorrect"
-        );
-        assert_eq!(message(&failure(Error::PREAUTH_FAILED), false), "text");
-        assert_eq!(
-            message(&failure(Error::BAD_INTEGRITY), false),
-            "Password incorrect"
-        );
-        assert_eq!(message(&failure(Error::POLICY), true), "text");
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use krb5_fido_protocol::secret::SecretBytes;
 use krb5_fido_tools::{Console, Terminal};
 use krb5_plugin::{
-    Error,
+    Error, Failure,
     login::Dialog,
     spake::{Module, find_author},
 };
@@ -63,5 +63,36 @@ impl Dialog for Screen {
         if let Some(mut file) = self.trace.as_ref() {
             let _ = file.write_all(line.as_bytes());
         }
+    }
+}
+
+/// What kinit would say of a login that failed.
+pub(crate) fn failure_text(failure: &Failure, password_asked: bool) -> String {
+    let is_about_password =
+        failure.error == Error::BAD_INTEGRITY || (password_asked && failure.error == Error::PREAUTH_FAILED);
+    match &failure.message {
+        _ if is_about_password => "Password incorrect".to_owned(),
+        Some(message) => message.clone(),
+        None => failure.error.text(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_after_a_password_is_about_it_as_with_kinit() {
+        let failure = |error| Failure::new(error, "text");
+        assert_eq!(
+            failure_text(&failure(Error::PREAUTH_FAILED), true),
+            "Password incorrect"
+        );
+        assert_eq!(failure_text(&failure(Error::PREAUTH_FAILED), false), "text");
+        assert_eq!(
+            failure_text(&failure(Error::BAD_INTEGRITY), false),
+            "Password incorrect"
+        );
+        assert_eq!(failure_text(&failure(Error::POLICY), true), "text");
     }
 }

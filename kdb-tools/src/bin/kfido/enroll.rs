@@ -1,0 +1,161 @@
+//! kfido enroll and kfido register.
+
+use std::path::Path;
+
+use krb5_fido_protocol::fido::policy::{Enrolment, Settings};
+use krb5_fido_tools::{
+    Attempted, ClientRealm, Console, Error, Intent, KadmindError, KeyRequest, Keys, LineByLine, Registered,
+    Terminal, agree, check_replaceable, choose_key, choose_rp_id,
+    describe::{describe_flags, describe_key, requirements, tell_flags_set},
+    explain_refusal, print, warn_of_unused, write_private,
+};
+use krb5_plugin::{OwnedContext, kadm5::Flags};
+use serde_json::Value;
+
+use crate::{
+    PROGRAM,
+    arguments::Registration,
+    session::{Session, warn},
+    somebody::{name_of, parse, realm_of},
+};
+
+pub(crate) fn run(
+    session: &Session<'_>,
+    name: Option<&str>,
+    registration: &Registration,
+) -> Result<(), Error> {
+    // Before anybody touches a key: the name must be free.
+    Keys::choose_label(&session.listed, name)?;
+    let realm = ClientRealm::read(session.context.get(), session.access.realm())?;
+    let whose = Whose {
+        principal: session.principal(),
+        enrolment: &session.listed.enrolment,
+        by: session.access.client(),
+    };
+    let registered = register(&realm, &whose, registration)?;
+    let record = &registered.record;
+    let added = session.keys.add(session.principal(), name, record);
+    let added = added
+        .map_err(|error| error.explained(|| explain_refusal(&session.listed, Attempted::Add(record))))?;
+    let flags = close_password(session);
+    let text = match session.as_json {
+        true => {
+            let required = requirements(&session.listed.enrolment, &session.settings);
+            let mut object = describe_key(&added.principal, &added.label, record, &required);
+            object.extend(describe_flags(
+                flags.map_or(added.flags_after, |(_, after)| after),
+            ));
+            format!("{}\n", Value::Object(object))
+        }
+        false => {
+            let flags = flags.map(|(before, after)| format!("{}\n", tell_flags_set(before, after)));
+            let flags = flags.unwrap_or_default();
+            format!("Registered {} for {}.\n{flags}", added.label, added.principal)
+        }
+    };
+    print(&text).map_err(Error::OutputAfterChange)
+}
+
+/// Sets the flags of somebody else, as far as kadmind allows it; those before and after.
+fn close_password(session: &Session<'_>) -> Option<(Flags, Flags)> {
+    if session.is_own() {
+        return None;
+    }
+    match session.keys.mend_flags(session.principal()) {
+        Ok(mended) => Some((mended.before, mended.after)),
+        Err(cause) => {
+            warn(&KadmindError::FlagsNotSet {
+                principal: session.principal().to_owned(),
+                cause: Box::new(cause),
+            });
+            None
+        }
+    }
+}
+
+/// Where the record of a registration goes.
+pub(crate) struct Output<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) force: bool,
+}
+
+impl Output<'_> {
+    fn is_standard(&self) -> bool {
+        self.path == Path::new("-")
+    }
+}
+
+pub(crate) fn run_offline(
+    context: &OwnedContext,
+    principal: &str,
+    registration: &Registration,
+    out: &Output<'_>,
+) -> Result<(), Error> {
+    let principal = parse(context.get(), principal)?;
+    let name = name_of(&principal)?;
+    if !out.is_standard() {
+        check_replaceable(out.path, out.force)?;
+    }
+    let realm = ClientRealm::read(context.get(), &realm_of(&principal))?;
+    let whose = Whose {
+        principal: &name,
+        enrolment: &Enrolment::default(),
+        by: &name,
+    };
+    let registered = register(&realm, &whose, registration)?;
+    let refused = |cause| Error::Refused {
+        product: registered.product.clone(),
+        cause,
+    };
+    let record = format!("{}\n", registered.record.encode().map_err(refused)?);
+    if out.is_standard() {
+        return print(&record).map_err(Error::Output);
+    }
+    write_private(out.path, &record, out.force)?;
+    Console.show(&format!(
+        "Its record for {name} is in {}: kdb5_fido add stores it.",
+        out.path.display()
+    ));
+    Ok(())
+}
+
+/// Whose key is registered, and by whom.
+struct Whose<'a> {
+    principal: &'a str,
+    enrolment: &'a Enrolment,
+    by: &'a str,
+}
+
+/// Registers an attached key, if that is meant.
+fn register(
+    realm: &ClientRealm,
+    whose: &Whose<'_>,
+    registration: &Registration,
+) -> Result<Registered, Error> {
+    let names = realm.rules()?;
+    warn_of_unused(PROGRAM, &names.unused);
+    let (rp_id, rule) = choose_rp_id(realm.name(), &names.rules, registration.rp_id.as_deref())?;
+    let request = KeyRequest {
+        principal: whose.principal,
+        enrolment: whose.enrolment,
+        rp_id,
+        realm: realm.name(),
+        found: realm.find_keys(&registration.device)?,
+        settings: &Settings::default(),
+        wishes: registration.wishes(),
+        by: whose.by,
+    };
+    let key = choose_key(&request)?;
+    let intent = Intent {
+        request: &request,
+        rule,
+        key: &key,
+    };
+    Console.show(&intent.to_string());
+    if !registration.yes && !agree("Is that meant?")? {
+        return Err(Error::NotConfirmed);
+    }
+    let registered = key.register(&request, &LineByLine)?;
+    Console.show(&format!("{} works.", registered.product));
+    Ok(registered)
+}

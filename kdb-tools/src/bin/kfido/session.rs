@@ -1,0 +1,56 @@
+//! What is done through kadmind.
+
+use krb5_fido_protocol::fido::policy::Settings;
+use krb5_fido_tools::{Console, Error, KadmindError, Keys, Listed, Terminal};
+use krb5_plugin::OwnedContext;
+
+use crate::{PROGRAM, access::Access, arguments::Arguments};
+
+/// A connection to kadmind, for the keys of one principal.
+pub(crate) struct Session<'a> {
+    pub(crate) context: &'a OwnedContext,
+    pub(crate) access: &'a Access<'a>,
+    pub(crate) keys: Keys<'a>,
+    /// The principal and its keys, as they were when the session began.
+    pub(crate) listed: Listed,
+    /// What the realm demands is not known here.
+    pub(crate) settings: Settings,
+    pub(crate) as_json: bool,
+}
+
+impl Session<'_> {
+    /// Logs in, reads the keys of `principal`, or of who logs in, and does something with them.
+    pub(crate) fn run(
+        context: &OwnedContext,
+        arguments: &Arguments,
+        principal: Option<&str>,
+        body: impl FnOnce(&Session<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let access = Access::get(context, arguments, principal)?;
+        let keys = access.connect()?;
+        let listed = keys.list(principal.unwrap_or_else(|| access.client()))?;
+        body(&Session {
+            context,
+            access: &access,
+            keys,
+            listed,
+            settings: Settings::default(),
+            as_json: arguments.json,
+        })
+    }
+
+    /// Whose keys are meant, by the name in the database.
+    pub(crate) fn principal(&self) -> &str {
+        &self.listed.principal
+    }
+
+    /// Whoever logs in is concerned with his own keys.
+    pub(crate) fn is_own(&self) -> bool {
+        self.principal() == self.access.client()
+    }
+}
+
+/// What could not be done besides.
+pub(crate) fn warn(error: &KadmindError) {
+    Console.show(&format!("{PROGRAM}: warning: {error}"));
+}

@@ -1,0 +1,147 @@
+//! Credential records through kadmind.
+
+use krb5_fido_protocol::fido::record::CredentialRecord;
+use krb5_plugin::{
+    OwnedContext,
+    kadm5::{Authentication, Database, Server},
+};
+
+use crate::{Error, Keys, Listed, error::text, store::Place};
+
+impl<'a> Keys<'a> {
+    /// Connects to kadmind as `client`, a principal with its realm.
+    ///
+    /// # Errors
+    /// [`KadmindError::Unavailable`].
+    pub fn connect(
+        context: &'a OwnedContext,
+        server: &Server<'_>,
+        client: &str,
+        authentication: Authentication<'a>,
+    ) -> Result<Self, Error> {
+        Database::connect(context, server, client, authentication)
+            .map(|database| Self {
+                place: Place::Kadmind {
+                    context,
+                    realm: server.realm.to_owned(),
+                },
+                database,
+            })
+            .map_err(|failure| {
+                KadmindError::Unavailable {
+                    realm: server.realm.to_owned(),
+                    client: client.to_owned(),
+                    text: text(failure),
+                }
+                .into()
+            })
+    }
+}
+
+/// What kadmind was asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Attempted<'a> {
+    /// To store a record.
+    Add(&'a CredentialRecord),
+    /// To give a key another label.
+    Rename {
+        /// The label that it has.
+        old: &'a str,
+    },
+    /// To remove a key.
+    Remove {
+        /// Its label.
+        label: &'a str,
+    },
+}
+
+/// Why kadmind refuses, as far as the records of the principal tell: it does not say so itself.
+pub const fn explain_refusal(_listed: &Listed, _attempted: Attempted<'_>) -> Option<String> {
+    None
+}
+
+/// Why something is not done through kadmind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KadmindError {
+    /// The cache that was named has no principal.
+    #[error("{text} while reading the credential cache {cache}")]
+    CacheUnreadable {
+        /// The cache as given.
+        cache: String,
+        /// What krb5 says.
+        text: String,
+    },
+    /// There is no ticket for kadmind.
+    #[error("{text} while getting a ticket for kadmin/admin as {client}")]
+    NoTicket {
+        /// Who wanted it.
+        client: String,
+        /// What krb5 says.
+        text: String,
+    },
+    /// kadmind cannot be reached, or does not take the ticket.
+    #[error(
+        "{text} while connecting to kadmind of {realm} as {client}: see admin_server in krb5.conf, or name it with -s"
+    )]
+    Unavailable {
+        /// The realm.
+        realm: String,
+        /// Who connected.
+        client: String,
+        /// What krb5 says.
+        text: String,
+    },
+    /// kadmind does not let the caller do it.
+    #[error("{text} while {doing}: {}", explain(reason.as_deref()))]
+    Refused {
+        /// What was being done, and to whose entry.
+        doing: String,
+        /// What kadmind says.
+        text: String,
+        /// Why, if that can be seen from here.
+        reason: Option<String>,
+    },
+    /// A key is stored, and the flags are not.
+    #[error(
+        "{cause}; the key is registered all the same, but the flags of {principal} do not demand it: kdb5_fido \
+         check-config --fix sets them on the KDC"
+    )]
+    FlagsNotSet {
+        /// The principal.
+        principal: String,
+        /// Why.
+        cause: Box<Error>,
+    },
+    /// The last key is gone, and the flag is not.
+    #[error(
+        "{cause}; the key is removed all the same, but requires_hwauth of {principal} is set: until kadmin modprinc clears \
+         it, the password alone will not do"
+    )]
+    FlagNotCleared {
+        /// The principal.
+        principal: String,
+        /// Why.
+        cause: Box<Error>,
+    },
+}
+
+fn explain(reason: Option<&str>) -> &str {
+    reason.unwrap_or("kadmind refuses, and its log on the KDC says why")
+}
+
+impl Error {
+    /// The same with a reason, if it is a refusal of kadmind.
+    #[must_use]
+    pub fn explained(self, why: impl FnOnce() -> Option<String>) -> Self {
+        match self {
+            Self::Kadmind(KadmindError::Refused { doing, text, .. }) => KadmindError::Refused {
+                doing,
+                text,
+                reason: why(),
+            }
+            .into(),
+            other => other,
+        }
+    }
+}
