@@ -15,16 +15,20 @@ use time::UtcDateTime;
 use crate::{
     Error, Keys, Listed,
     entry::{Change, Entry, State},
+    flags::mended_flags,
     random::random,
+    store::encode,
 };
 
 /// How a principal is invited.
 #[derive(Clone, Copy, Debug)]
-pub struct Invite {
+pub struct Invite<'a> {
     /// For how long.
     pub lasts: Duration,
     /// Whether it takes a code besides the password.
     pub with_code: bool,
+    /// Who invites.
+    pub by: &'a str,
     /// Whether the keys that are there are disabled: they are lost.
     pub replace: bool,
 }
@@ -64,24 +68,21 @@ impl Keys<'_> {
     /// [`Error::UnknownPrincipal`], [`Error::NobodyInvited`], [`Error::ExemptFromInvitation`], [`Error::HasUsableKeys`],
     /// [`Error::AttributesFull`], [`Error::UpdateLogFull`], [`Error::NotStored`], [`Error::Database`], [`Error::Random`]. Nothing
     /// has changed then, except with [`Error::NotUndone`].
-    pub fn invite(&self, principal: &str, wanted: &Invite) -> Result<Invited, Error> {
+    pub fn invite(&self, principal: &str, wanted: &Invite<'_>) -> Result<Invited, Error> {
         let entry = self.entry(principal)?;
         let id = InvitationId(random::<INVITATION_ID_LEN>()?);
         let code = match wanted.with_code {
             true => Some(InvitationCode::new(random::<INVITATION_CODE_LEN>()?)),
             false => None,
         };
-        let (invited, code) = (
-            self.persist(&entry, || self.invite_once(&entry, wanted, id, code.as_ref()))?,
-            code,
-        );
+        let invited = self.persist(&entry, || self.invite_once(&entry, wanted, id, code.as_ref()))?;
         Ok(Invited { code, ..invited })
     }
 
     fn invite_once(
         &self,
         entry: &Entry<'_>,
-        wanted: &Invite,
+        wanted: &Invite<'_>,
         id: InvitationId,
         code: Option<&InvitationCode>,
     ) -> Result<(Invited, Change), Error> {
@@ -95,7 +96,7 @@ impl Keys<'_> {
             id,
             created: now,
             until: now + wanted.lasts,
-            by: &self.store().administrator(),
+            by: wanted.by,
             code: code.map(|code| code.hash(id)).transpose().map_err(malformed)?,
         })
         .map_err(malformed)?;
@@ -109,7 +110,7 @@ impl Keys<'_> {
             let mut record = record.clone();
             record.set_disabled(true);
             attributes.push(label.attribute_name());
-            values.push(Some(record.encode().map_err(malformed)?));
+            values.push(Some(encode(&record, entry)?));
             disabled.push(label.to_string());
         }
         let before = entry.state(&attributes)?;
@@ -135,13 +136,13 @@ impl Keys<'_> {
         Ok((invited, change))
     }
 
-    fn check_invitable(&self, listed: &Listed, wanted: &Invite, now: UtcDateTime) -> Result<(), Error> {
-        let settings = self.store().settings()?.settings;
+    fn check_invitable(&self, listed: &Listed, wanted: &Invite<'_>, now: UtcDateTime) -> Result<(), Error> {
+        let settings = self.settings()?;
         let subject = listed.subject(&settings, true, now);
         let principal = listed.principal.clone();
         if settings.self_enrol == SelfEnrol::No {
             return Err(Error::NobodyInvited {
-                realm: self.store().realm().to_owned(),
+                realm: self.realm().to_owned(),
             });
         }
         if is_exempt(&subject) {
@@ -163,7 +164,7 @@ impl Keys<'_> {
     /// Nothing has changed then, except with [`Error::NotUndone`].
     pub fn close_invitation(&self, principal: &str) -> Result<Closed, Error> {
         let entry = self.entry(principal)?;
-        let settings = self.store().settings()?.settings;
+        let settings = self.settings()?;
         self.persist(&entry, || {
             let doing = "ending an invitation";
             let lock = self.lock(&entry, doing)?;
@@ -172,7 +173,7 @@ impl Keys<'_> {
             let closed = closed_invitation(&listed, now)?;
             let attributes = vec![ATTRIBUTE_INVITE.to_owned()];
             let before = entry.state(&attributes)?;
-            let flags = listed.mended_flags(before.flags, &settings);
+            let flags = mended_flags(&listed, before.flags, &settings);
             let was_open = closed.is_some();
             let change = Change {
                 after: State {

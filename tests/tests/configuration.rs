@@ -154,7 +154,11 @@ fn algorithms_that_are_not_allowed_or_none() {
 #[test]
 fn what_is_demanded_of_new_keys() {
     assert_refused("fido_max_credentials", "0", "it must be a number of at least 1");
-    assert_refused("fido_attestation_roots", "roots.pem", "it must be an absolute path");
+    assert_refused(
+        "fido_attestation_roots",
+        "roots.pem",
+        "it must be an absolute path",
+    );
     assert_refused("fido_aaguids", "yubikey", "it must be UUIDs in lower case");
     assert_refused("fido_self_enrol", "yes", "unknown fido_self_enrol value");
 }

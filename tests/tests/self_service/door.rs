@@ -41,7 +41,10 @@ fn first_key_takes_an_invitation() {
     let log = realm.kadmind_log();
     let (_, after) = log.rsplit_once(&expected).unwrap();
     let own_line = after.lines().nth(1).unwrap();
-    assert!(own_line.contains("kadm5_mod_strings") && own_line.contains("success"), "{own_line}");
+    assert!(
+        own_line.contains("kadm5_mod_strings") && own_line.contains("success"),
+        "{own_line}"
+    );
     assert!(own_line.contains("addr=127.0.0.1"), "{own_line}");
 }
 
@@ -58,7 +61,11 @@ fn nobody_changes_keys_of_somebody_else() {
 #[test]
 fn nobody_but_an_administrator_changes_settings_and_invitations() {
     let realm = start(Realm::builder());
-    for (name, value) in [("fido_policy", "permissive"), ("fido_uv", "discouraged"), ("other", "x")] {
+    for (name, value) in [
+        ("fido_policy", "permissive"),
+        ("fido_uv", "discouraged"),
+        ("other", "x"),
+    ] {
         assert!(!set(&realm, "alice", name, value));
         assert!(set(&realm, "admin/admin", name, value));
         assert!(!delete(&realm, "alice", name));
@@ -84,7 +91,9 @@ fn administrator_stores_well_formed_records_only() {
     assert!(set(&realm, "admin/admin", "fido:a", &record(json!({}))));
     assert!(set(&realm, "admin/admin", "fido_policy", "required"));
     assert!(delete(&realm, "admin/admin", "fido:a"));
-    assert!(last_line(&realm).contains("fido: admin/admin@KRBTEST.COM removes fido:a of alice@KRBTEST.COM rp="));
+    assert!(
+        last_line(&realm).contains("fido: admin/admin@KRBTEST.COM removes fido:a of alice@KRBTEST.COM rp=")
+    );
     assert!(!has(&realm, "fido:a"));
 }
 
@@ -93,7 +102,12 @@ fn there_are_no_more_keys_than_the_realm_lets() {
     let realm = start(Realm::builder().kdc_relation("fido_max_credentials", "2"));
     for (label, granted) in [("a", true), ("b", true), ("c", false)] {
         assert_eq!(
-            set(&realm, "admin/admin", &format!("fido:{label}"), &record(json!({}))),
+            set(
+                &realm,
+                "admin/admin",
+                &format!("fido:{label}"),
+                &record(json!({}))
+            ),
             granted
         );
     }
@@ -107,8 +121,13 @@ fn first_key_by_password_where_the_realm_says_so() {
             .kdc_relation("fido_self_enrol", "password")
             .kdc_relation("fido_policy", "required"),
     );
-    let notice = realm.kinit("alice", krb5_fido_tests::enrolled::PASSWORD, &[]).unwrap();
-    assert!(notice.stderr.contains("register one with kfido enroll"), "{notice}");
+    let notice = realm
+        .kinit("alice", krb5_fido_tests::enrolled::PASSWORD, &[])
+        .unwrap();
+    assert!(
+        notice.stderr.contains("register one with kfido enroll"),
+        "{notice}"
+    );
     assert!(set(&realm, "alice", "fido:a", &record(json!({}))));
     // The next ticket takes the key.
     assert_eq!(get_ticket(&realm, "alice", "later").code(), Some(1));
@@ -147,5 +166,8 @@ fn kadmind_does_not_start_without_the_certificates_that_it_is_to_trust() {
 fn record_without_a_registration_where_somebody_has_to_vouch() {
     let realm = start(Realm::builder().kdc_relation("fido_aaguids", "2fc0579f-8113-47ea-b116-bb5a8db9202a"));
     assert!(!set(&realm, "admin/admin", "fido:a", &record(json!({}))));
-    assert!(last_line(&realm).contains("the record has no member reg"), "{REFUSED}");
+    assert!(
+        last_line(&realm).contains("the record has no member reg"),
+        "{REFUSED}"
+    );
 }

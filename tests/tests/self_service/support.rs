@@ -100,7 +100,10 @@ pub(crate) fn invite(realm: &Realm) -> String {
         by: "root/admin@KRBTEST.COM",
         code: None,
     });
-    kadmin(realm, &["setstr", "alice", "fido_invite", &invitation.unwrap().encode()]);
+    kadmin(
+        realm,
+        &["setstr", "alice", "fido_invite", &invitation.unwrap().encode()],
+    );
     id.to_string()
 }
 

@@ -13,7 +13,11 @@ fn robbed() -> Realm {
     let realm = start(Realm::builder());
     let id = invite(&realm);
     get_ticket(&realm, "alice", "thief").checked().unwrap();
-    let registered = ask_as(&realm, "alice", &["setstr", "alice", "fido:a", &record(json!({"invite": id}))]);
+    let registered = ask_as(
+        &realm,
+        "alice",
+        &["setstr", "alice", "fido:a", &record(json!({"invite": id}))],
+    );
     assert!(is_granted(&registered));
     realm
 }
@@ -40,7 +44,11 @@ fn ticket_without_a_key_lives_for_five_minutes() {
     for arguments in [&[][..], &["-l", "1d", "-r", "7d"]] {
         let cache = cache_name(&realm, "short");
         let arguments = [&["-S", "kadmin/admin", "-c", &cache], arguments].concat();
-        realm.kinit("alice", PASSWORD, &arguments).unwrap().checked().unwrap();
+        realm
+            .kinit("alice", PASSWORD, &arguments)
+            .unwrap()
+            .checked()
+            .unwrap();
         let seconds = lives(&realm, &cache);
         assert!((290..=300).contains(&seconds), "{seconds}");
     }
@@ -60,7 +68,11 @@ fn ticket_without_a_key_begins_now() {
 fn other_tickets_live_as_long_as_ever() {
     let realm = start(Realm::builder());
     let cache = cache_name(&realm, "long");
-    realm.kinit("alice", PASSWORD, &["-c", &cache]).unwrap().checked().unwrap();
+    realm
+        .kinit("alice", PASSWORD, &["-c", &cache])
+        .unwrap()
+        .checked()
+        .unwrap();
     assert!(lives(&realm, &cache) > 3600);
 }
 
@@ -69,10 +81,14 @@ fn lives(realm: &Realm, cache: &str) -> i64 {
     let context = krb5_plugin::OwnedContext::new().unwrap();
     drop(context);
     let listed = realm.klist(&["-c", cache]).unwrap().checked().unwrap().stdout;
-    let line = listed.lines().find(|line| line.contains("@KRBTEST.COM") && line.contains('/')).unwrap();
+    let line = listed
+        .lines()
+        .find(|line| line.contains("@KRBTEST.COM") && line.contains('/'))
+        .unwrap();
     let words: Vec<&str> = line.split_whitespace().collect();
     let time = |day: &str, clock: &str| {
-        let format = time::macros::format_description!("[month]/[day]/[year repr:last_two] [hour]:[minute]:[second]");
+        let format =
+            time::macros::format_description!("[month]/[day]/[year repr:last_two] [hour]:[minute]:[second]");
         let _ = format;
         (day.to_owned(), clock.to_owned())
     };
