@@ -11,17 +11,13 @@ use krb5_fido_protocol::fido::{
     record::CredentialRecord,
 };
 use krb5_plugin::{
-    Context, Error, Failure, Profile,
+    Context, Error, Failure, Profile, clock_skew,
     kadm5_auth::{Module, StringChange, Verdict},
     kdb::OwnedEntry,
-    parse_duration,
 };
 use time::{Duration, UtcDateTime};
 
 use crate::{config::read_configuration, log};
-
-/// `clockskew` of `[libdefaults]` where it is not set, in seconds.
-const CLOCKSKEW: u32 = 300;
 
 /// Lets changes of keys in, or not.
 pub(crate) struct Door {
@@ -90,9 +86,8 @@ impl Door {
         for (realm, settings) in configuration.realms() {
             attestation.insert(realm.to_vec(), read_attestation(realm, settings)?);
         }
-        let skew = profile.value(&["libdefaults", "clockskew"])?;
-        let skew = skew.map_or(Ok(CLOCKSKEW), |skew| parse_duration(&skew));
-        let skew = skew.map_err(|error| Failure::new(error, "[libdefaults] clockskew is no duration"))?;
+        let skew = clock_skew(profile)
+            .map_err(|error| Failure::new(error, "[libdefaults] clockskew is no duration"))?;
         Ok(Self {
             configuration,
             attestation,

@@ -171,7 +171,11 @@ impl Door<'_> {
         self.check_factor()
     }
 
-    fn check_new(&self, caller: &[u8], record: &CredentialRecord) -> Result<(), Refusal> {
+    /// Checks a record of a new key of the caller's own, under whatever label.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn check_new(&self, caller: &[u8], record: &CredentialRecord) -> Result<(), Refusal> {
         self.check_entitled(record)?;
         if record.by().map(str::as_bytes) != Some(caller) {
             return Err(Refusal::By);
@@ -220,8 +224,11 @@ impl Door<'_> {
         }
     }
 
-    /// Whether the caller's ticket must have come out of a key.
-    fn check_factor(&self) -> Result<(), Refusal> {
+    /// Whether the caller's ticket must have come out of a key, the only one that there was a ticket for.
+    ///
+    /// # Errors
+    /// [`Refusal::NotInvited`] where no key may be used, [`Refusal::TooEarly`].
+    pub fn check_factor(&self) -> Result<(), Refusal> {
         if !self.has_usable() {
             return Err(Refusal::NotInvited(self.realm.settings.self_enrol));
         }
