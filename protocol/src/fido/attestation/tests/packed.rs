@@ -225,3 +225,14 @@ fn the_aaguid_is_not_critical_and_stands_once() {
     let twice = refused_certificate(|wanted| wanted.custom_extensions = vec![aaguid_extension(&value); 2]);
     assert_eq!(twice, Some(StatementError::MalformedCertificate(1)));
 }
+
+#[test]
+fn keys_of_curves_as_long_as_p_256_are_refused() {
+    let mut attester = Attester::with(|_| ());
+    let p256 = b"\x2a\x86\x48\xce\x3d\x03\x01\x07";
+    let position = attester.der.windows(8).position(|bytes| bytes == p256).unwrap();
+    // prime239v3
+    attester.der[position + 7] = 6;
+    let refused = refused(&attester.packed(&data(), &[]));
+    assert_eq!(refused, Some(StatementError::CertificateKey));
+}
