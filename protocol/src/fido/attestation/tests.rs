@@ -56,10 +56,14 @@ fn chain(certificates: &[&[u8]]) -> Vec<u8> {
 
 /// A whole object with this statement.
 fn object(format: &str, statement: &[u8]) -> Vec<u8> {
+    object_over(format, statement, &authenticator_data())
+}
+
+fn object_over(format: &str, statement: &[u8], data: &[u8]) -> Vec<u8> {
     map(&[
         ("fmt", &text(format)),
         ("attStmt", statement),
-        ("authData", &bytes(&authenticator_data())),
+        ("authData", &bytes(data)),
     ])
 }
 
@@ -111,7 +115,15 @@ fn roots_policy(roots: &[&[u8]]) -> AttestationPolicy {
     }
 }
 
+mod certificates;
+mod chains;
+mod fido_u2f;
+mod made;
+mod packed;
+mod policy;
+mod roots;
 mod statements;
+mod tpm;
 mod vectors;
 
 #[test]
