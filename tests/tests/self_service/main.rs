@@ -8,5 +8,6 @@
 )]
 
 mod door;
+mod kfido;
 mod support;
 mod thief;

@@ -4,10 +4,7 @@ use krb5_fido_protocol::fido::{
     invite::{Invitation, InvitationId, NewInvitation},
     record::CredentialRecord,
 };
-use krb5_fido_tests::{
-    enrolled::{PASSWORD, add_user, attribute, kadmin},
-    statement::PaperKey,
-};
+use krb5_fido_tests::{PASSWORD, PaperKey, add_user, attribute, kadmin};
 use krb5_testrealm::{Finished, Realm, RealmBuilder};
 use serde_json::{Map, Value, json};
 use time::{Duration, UtcDateTime, format_description::well_known::Rfc3339};
@@ -20,7 +17,7 @@ pub(crate) const RP_ID: &str = "krbtest.com";
 
 /// A realm with alice, bob and an administrator.
 pub(crate) fn start(builder: RealmBuilder) -> Realm {
-    let realm = builder.start().unwrap();
+    let realm = builder.client_relation("fido_timeout", "1s").start().unwrap();
     for name in ["alice", "bob", "admin/admin"] {
         add_user(&realm, name);
     }
