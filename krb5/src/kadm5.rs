@@ -70,6 +70,13 @@ pub struct Summary {
 /// KADM5_AUTH_GET, KADM5_AUTH_MODIFY: kadmind refuses, and does not say why.
 pub const REFUSALS: [i32; 2] = [krb5_sys::KADM5_AUTH_GET, krb5_sys::KADM5_AUTH_MODIFY];
 
+/// KADM5_RPC_ERROR, KADM5_CANT_RESOLVE, KADM5_MISSING_KRB5_CONF_PARAMS: no kadmind answers, or nothing says where it is.
+pub const UNREACHABLE: [i32; 3] = [
+    krb5_sys::KADM5_RPC_ERROR,
+    krb5_sys::KADM5_CANT_RESOLVE,
+    krb5_sys::KADM5_MISSING_KRB5_CONF_PARAMS,
+];
+
 /// The principal database of one realm.
 pub struct Database<'a> {
     context: &'a OwnedContext,

@@ -9,7 +9,9 @@
 
 mod check;
 mod devices;
+mod enroll;
 mod rp_id;
+mod support;
 mod unusable;
 mod usage;
 

@@ -94,7 +94,7 @@ fn find_client<'a>(
     principal: Option<&str>,
     cache: Option<&CredentialCache<'a>>,
 ) -> Result<OwnedPrincipal<'a>, Error> {
-    if let Some(name) = &arguments.principal {
+    if let Some(name) = &arguments.client {
         return parse(context, name);
     }
     if let Some(cache) = cache {
