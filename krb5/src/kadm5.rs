@@ -11,7 +11,10 @@ mod local;
 mod lock;
 mod remote;
 
-use core::{ffi::c_void, mem, ptr};
+use core::{
+    ffi::{c_long, c_void},
+    mem, ptr,
+};
 use std::ffi::CString;
 
 use krb5_sys::{
@@ -206,7 +209,9 @@ impl Database<'_> {
         result
     }
 
-    fn check(&self, code: impl TryInto<i32>) -> Result<(), Failure> {
+    /// kadmind's codes come in 32 bits without a sign, and those of libkdb5 have one.
+    fn check(&self, code: c_long) -> Result<(), Failure> {
+        let code = u32::try_from(code).map_or(code, |code| code.cast_signed().into());
         Error::check(code).map_err(|error| self.context.get().failure(error))
     }
 }

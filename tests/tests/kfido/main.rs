@@ -10,6 +10,10 @@
 mod check;
 mod devices;
 mod enroll;
+mod manage;
+mod own;
+mod refused;
+mod register;
 mod rp_id;
 mod support;
 mod unusable;
