@@ -96,6 +96,19 @@ fn a_user_who_removes_his_last_key_is_told_what_his_flag_means() {
 }
 
 #[test]
+fn a_key_table_alone_stands_for_the_host() {
+    let site = Site::with_acl("host/*@KRBTEST.COM im *@KRBTEST.COM");
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let host = format!("host/{}", name.trim().to_lowercase());
+    kadmin(&site.realm, &["addprinc", "-randkey", &host]);
+    site.add_to_keytab(&host);
+    let arguments = ["-k", "-t", &site.keytab(), "enroll", "alice"];
+    let enrolled = site.realm.kfido(&arguments).unwrap();
+    assert_eq!(enrolled.code(), Some(0), "{enrolled}");
+    assert_eq!(site.record("key1")["by"], format!("{host}@KRBTEST.COM"));
+}
+
+#[test]
 fn a_user_does_not_get_at_the_keys_of_others() {
     let site = Site::with_acl(ACL);
     kadmin(&site.realm, &["addprinc", "-pw", PASSWORD, "bob"]);

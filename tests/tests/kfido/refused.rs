@@ -7,8 +7,8 @@ use std::{
     thread,
 };
 
-use krb5_fido_tests::{HoldingKey, PASSWORD, add_user, attribute, kadmin};
-use krb5_testrealm::{Presence, Realm};
+use krb5_fido_tests::{HoldingKey, PASSWORD, add_user, attribute, kadmin, talk};
+use krb5_testrealm::{Artifacts, Presence, Realm};
 
 use crate::support::{ADMIN, Site, assert_failed};
 
@@ -22,6 +22,28 @@ fn no_kadmind_runs() {
     );
     let refused = site.with_password(&["-p", ADMIN, "list", "alice"], &[PASSWORD]);
     assert_eq!(refused.code(), Some(1), "{refused}");
+}
+
+#[test]
+fn kadmind_ends_while_somebody_thinks_about_it() {
+    let site = Site::new();
+    let before = site.alice();
+    let kfido = Artifacts::locate().unwrap().kfido();
+    let command = format!(
+        "{} -k -t {} -p {ADMIN} enroll alice",
+        kfido.display(),
+        site.keytab()
+    );
+    let end_kadmind = || {
+        let id = site.realm.kadmind_pid().unwrap().to_string();
+        assert!(Command::new("kill").arg(id).status().unwrap().success());
+    };
+    let seen = talk(&site.realm, &command, &[("(type yes): ", "yes")], &end_kadmind);
+    let message = "software key works.\nkfido: Communication failure with server while connecting to kadmind of KRBTEST.COM: see \
+                   admin_server in krb5.conf, or name it with -s\n";
+    assert_eq!(seen.code, Some(1));
+    assert!(seen.screen.ends_with(message), "{}", seen.screen);
+    assert_eq!(site.alice(), before);
 }
 
 #[test]

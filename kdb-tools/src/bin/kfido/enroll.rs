@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub(crate) fn run(
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     name: Option<&str>,
     registration: &Registration,
 ) -> Result<(), Error> {
@@ -34,6 +34,7 @@ pub(crate) fn run(
     };
     let registered = register(&realm, &whose, registration)?;
     let record = &registered.record;
+    session.reconnect()?;
     let added = session.keys.add(session.principal(), name, record);
     let added = added
         .map_err(|error| error.explained(|| explain_refusal(&session.listed, Attempted::Add(record))))?;
