@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .header("include/wrapper.h")
         .clang_args(includes)
         .parse_callbacks(Box::new(bindgen::CargoCallbacks::new()))
-        .allowlist_item("_?(krb5|KRB5|KRB5KDC|KRB5KRB|kadm5|KADM5|profile|PROF|TKT_FLG|PA|KV5M)_.*")
+        .allowlist_item("_?(krb5|KRB5|KRB5KDC|KRB5KRB|kadm5|KADM5|profile|PROF|TKT_FLG|KDC_OPT|PA|KV5M)_.*")
         .default_macro_constant_type(bindgen::MacroTypeVariation::Signed)
         .prepend_enum_name(false)
         .layout_tests(false)

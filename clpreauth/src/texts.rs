@@ -119,17 +119,16 @@ pub(crate) fn helper_silent(path: &str) -> String {
 
 /// The KDC's notice.
 pub(crate) fn notice(code: NoticeCode, principal: &str, url: Option<&str>) -> String {
-    let text = match code {
-        NoticeCode::EnrolRequired => {
-            format!("{principal} must log in with a security key, and none is registered")
-        }
+    let page = url.filter(|url| is_page(url)).map(|url| format!("see {url}"));
+    let ask = page.unwrap_or_else(|| "ask your administrator".to_owned());
+    match code {
+        NoticeCode::EnrolRequired => format!(
+            "{principal} must log in with a security key, and none is registered that may be used: register one with kfido \
+             enroll, or {ask}"
+        ),
         NoticeCode::NoneUsable => {
-            format!("None of the security keys registered for {principal} may be used")
+            format!("None of the security keys registered for {principal} may be used: {ask}")
         }
-    };
-    match url.filter(|url| is_page(url)) {
-        Some(url) => format!("{text}: see {url}"),
-        None => format!("{text}: ask your administrator"),
     }
 }
 
@@ -303,7 +302,7 @@ mod tests {
     #[test]
     fn a_page_of_the_kdc_is_shown_only_if_it_is_one() {
         let shown = |url| notice(NoticeCode::EnrolRequired, "alice@R", Some(url));
-        assert!(shown("https://keys.example.com/enrol").ends_with(": see https://keys.example.com/enrol"));
+        assert!(shown("https://keys.example.com/enrol").ends_with(" see https://keys.example.com/enrol"));
         for url in [
             "http://keys.example.com/",
             "https://x\x1b]0;y\x07",
@@ -311,7 +310,7 @@ mod tests {
             "https://\u{202e}x",
             "https://a b",
         ] {
-            assert!(shown(url).ends_with(": ask your administrator"), "{url:?}");
+            assert!(shown(url).ends_with(", or ask your administrator"), "{url:?}");
         }
     }
 }

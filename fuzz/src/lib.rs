@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attestation;
 mod client;
 mod configuration;
 mod cookies;
@@ -17,6 +18,7 @@ mod names;
 mod security_key;
 pub mod seeds;
 
+pub use attestation::attestation_statement;
 pub use client::{ClientScript, client_pass};
 pub use configuration::configuration;
 pub use cookies::{challenge_cookie, factor_cookie};

@@ -32,6 +32,25 @@ pub fn flags_set(before: Flags, after: Flags) -> Vec<&'static str> {
     changed.map(|(_, _, flag)| flag).collect()
 }
 
+/// Which flags were changed, a line for each; nothing if none was.
+pub fn tell_flags_changed(before: Flags, after: Flags) -> String {
+    let flags = [
+        (
+            "requires_preauth",
+            before.requires_preauth,
+            after.requires_preauth,
+        ),
+        ("requires_hwauth", before.requires_hwauth, after.requires_hwauth),
+    ];
+    let changed = flags.into_iter().filter(|(_, before, after)| before != after);
+    changed
+        .map(|(flag, _, is_set)| match is_set {
+            true => format!("Set +{flag}.\n"),
+            false => format!("Cleared {flag}.\n"),
+        })
+        .collect()
+}
+
 /// Which flags were set for a principal with a key, and which were set before.
 pub fn tell_flags_set(before: Flags, after: Flags) -> String {
     let set = flags_set(before, after);

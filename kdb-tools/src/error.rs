@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use krb5_fido_protocol::{
     Error as Cause,
-    fido::{client_settings::InvalidValue, kdc_settings::Fault},
+    fido::{
+        admission::{UnreadableRoots, Unregistered},
+        client_settings::InvalidValue,
+        kdc_settings::Fault,
+    },
 };
 use krb5_plugin::{Failure, kadm5};
 
@@ -400,6 +404,57 @@ pub enum Error {
     /// The same, after a change.
     #[error("Could not write to standard output: {0}; the change itself was made")]
     OutputAfterChange(std::io::Error),
+    /// As many keys as the realm lets a principal have.
+    #[error(
+        "{principal} has as many keys as fido_max_credentials of the realm allows, {max}: remove one first"
+    )]
+    TooManyKeys {
+        /// The principal.
+        principal: String,
+        /// The number.
+        max: usize,
+    },
+    /// The registration that the record carries does not stand up, or nobody vouches for the key who counts.
+    #[error("The key is not let in: {cause}; nothing was stored")]
+    NotAttested {
+        /// Why.
+        cause: Unregistered,
+    },
+    /// A file of fido_attestation_roots.
+    #[error("{0}: see kdc.conf")]
+    UnreadableRoots(#[from] UnreadableRoots),
+    /// The principal's fido_invite cannot be read.
+    #[error("{cause}: remove it with kadmin delstr, or invite anew; nothing was changed")]
+    Invitation {
+        /// Why.
+        cause: Cause,
+    },
+    /// fido_self_enrol is no.
+    #[error(
+        "Nobody registers a first key himself in {realm}, invited or not: fido_self_enrol of kdc.conf says no"
+    )]
+    NobodyInvited {
+        /// The realm.
+        realm: String,
+    },
+    /// fido_exempt names the principal.
+    #[error(
+        "fido_exempt names {principal}: such a principal does not register keys itself, use kdb5_fido enroll"
+    )]
+    ExemptFromInvitation {
+        /// The principal.
+        principal: String,
+    },
+    /// It needs no invitation.
+    #[error(
+        "{principal} has a key that may be used, {label}, and registers others with it: if its keys are lost, say --replace"
+    )]
+    HasUsableKeys {
+        /// The principal.
+        principal: String,
+        /// The label of the first of them.
+        label: String,
+    },
     /// The operating system has no randomness.
     #[error("The system's random number generator failed: {0}")]
     Random(getrandom::Error),

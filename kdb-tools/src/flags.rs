@@ -22,6 +22,14 @@ pub(crate) fn closing_flags(before: Flags, enrolment: &Enrolment, settings: &Set
     }
 }
 
+/// The flags of a principal that may have a key.
+pub(crate) fn mended_flags(listed: &Listed, before: Flags, settings: &Settings) -> Flags {
+    match listed.enrolment.is_enrolled() {
+        true => closing_flags(before, &listed.enrolment, settings),
+        false => before,
+    }
+}
+
 /// What mending the flags of a principal has changed.
 pub struct Mended {
     /// Its flags before.
@@ -50,10 +58,7 @@ impl Keys<'_> {
     /// [`Error::NotUndone`].
     pub fn mend_flags(&self, principal: &str) -> Result<Mended, Error> {
         let settings = self.settings()?;
-        self.change_flags(principal, |listed, flags| match listed.enrolment.is_enrolled() {
-            true => closing_flags(flags, &listed.enrolment, &settings),
-            false => flags,
-        })
+        self.change_flags(principal, |listed, flags| mended_flags(listed, flags, &settings))
     }
 
     fn change_flags(

@@ -13,7 +13,7 @@ use krb5_plugin::kadm5::Flags;
 
 use crate::{
     DocumentEntry, Error, Keys,
-    admit::admit,
+    admit::Gate,
     document::{Wanted, read_key},
     entry::{Change, Entry, State, settle},
     flags::closing_flags,
@@ -63,10 +63,11 @@ impl Keys<'_> {
     /// where keys have changed. `is_done` is told of each that is done.
     ///
     /// # Errors
-    /// [`Error::Configuration`], [`Error::ImpossibleValue`]. What has failed for one principal stands in its place:
+    /// [`Error::Configuration`], [`Error::ImpossibleValue`], [`Error::UnreadableRoots`]. What has failed for one principal stands in its place:
     /// [`Error::UnknownPrincipal`], [`Error::ForeignAttribute`], [`Error::MalformedAttribute`],
     /// [`Error::AttributeDiffers`], [`Error::RegisteredElsewhere`], [`Error::AlreadyRegistered`],
-    /// [`Error::AttributesFull`], [`Error::UpdateLogFull`], [`Error::NotStored`], [`Error::Database`]. Nothing of it has
+    /// [`Error::TooManyKeys`], [`Error::NotAttested`], [`Error::AttributesFull`], [`Error::UpdateLogFull`],
+    /// [`Error::NotStored`], [`Error::Database`]. Nothing of it has
     /// changed then, except with [`Error::NotUndone`].
     pub fn import(
         &self,
@@ -77,6 +78,7 @@ impl Keys<'_> {
         let import = Import {
             keys: self,
             settings: self.settings()?,
+            gate: Gate::of(self)?,
             mode,
         };
         let mut results = Vec::with_capacity(entries.len());
@@ -98,6 +100,7 @@ impl Keys<'_> {
 struct Import<'a> {
     keys: &'a Keys<'a>,
     settings: Settings,
+    gate: Gate,
     mode: ImportMode,
 }
 
@@ -171,7 +174,7 @@ impl<'a> Import<'a> {
             };
         }
         let enrolment = Enrolment::from_attributes(&then);
-        compared.admit(&principal, &enrolment)?;
+        compared.admit(&self.gate, &principal, &enrolment)?;
         let flags = match compared.changes_keys() {
             true => closing_flags(summary.flags, &enrolment, &self.settings),
             false => summary.flags,
@@ -274,10 +277,10 @@ impl<'a> Compared<'a> {
     }
 
     /// Asks whether the new records may be stored, by what there will be.
-    fn admit(&self, principal: &str, enrolment: &Enrolment) -> Result<(), Error> {
+    fn admit(&self, gate: &Gate, principal: &str, enrolment: &Enrolment) -> Result<(), Error> {
         for (label, record) in self.set().filter_map(|wanted| wanted.key.as_ref()) {
             let others = enrolment.credentials().iter();
-            admit(principal, record, others.filter(|(other, _)| other != label))?;
+            gate.admit(principal, record, others.filter(|(other, _)| other != label))?;
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! Credential records through kadmind.
 
-use krb5_fido_protocol::fido::record::CredentialRecord;
+use krb5_fido_protocol::fido::admission::own;
 use krb5_plugin::{
     OwnedContext,
     kadm5::{self, Authentication, Database, Server},
 };
 
-use crate::{Error, Keys, Listed, error::text, store::Place};
+use crate::{Error, Keys, error::text, store::Place};
 
 impl<'a> Keys<'a> {
     /// Connects to kadmind as `client`, a principal with its realm.
@@ -43,28 +43,6 @@ impl<'a> Keys<'a> {
                 .into()
             })
     }
-}
-
-/// What kadmind was asked for.
-#[derive(Clone, Copy, Debug)]
-pub enum Attempted<'a> {
-    /// To store a record.
-    Add(&'a CredentialRecord),
-    /// To give a key another label.
-    Rename {
-        /// The label that it has.
-        old: &'a str,
-    },
-    /// To remove a key.
-    Remove {
-        /// Its label.
-        label: &'a str,
-    },
-}
-
-/// Why kadmind refuses, as far as the records of the principal tell: it does not say so itself.
-pub const fn explain_refusal(_listed: &Listed, _attempted: Attempted<'_>) -> Option<String> {
-    None
 }
 
 /// Why something is not done through kadmind.
@@ -117,6 +95,15 @@ pub enum KadmindError {
         /// Why, if that can be seen from here.
         reason: Option<String>,
     },
+    /// Tickets from before the first key may still be around.
+    #[error("kadmind would refuse: {cause}; nothing was stored, try again then")]
+    TooEarly {
+        /// Until when.
+        cause: own::Refusal,
+    },
+    /// Not the code of the invitation.
+    #[error("The invitation takes a code, and that was not it: ask whoever invited you; nothing was stored")]
+    WrongCode,
     /// A key is stored, and the flags are not.
     #[error(
         "the key is registered, but the flags of {principal} do not demand it, which kdb5_fido check-config --fix mends on \

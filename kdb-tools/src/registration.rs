@@ -23,7 +23,7 @@ use krb5_fido_protocol::{
 };
 use time::UtcDateTime;
 
-use crate::Error;
+use crate::{Error, random::random};
 use attestation_object::encode_object;
 
 pub use choice::{ChosenKey, choose_key};
@@ -264,7 +264,7 @@ fn check_login(
     pin: Option<&Pin>,
     refused: impl Fn(krb5_fido_protocol::Error) -> Error,
 ) -> Result<u32, Error> {
-    let (nonce, transcript, request_hash) = (random()?, random()?, random()?);
+    let (nonce, transcript, request_hash) = (random()?, random::<FIDO_NONCE_LEN>()?, random()?);
     let client_data = FidoClientData {
         principal: request.principal.as_bytes(),
         rp_id: request.rp_id,
@@ -311,12 +311,6 @@ fn check_login(
 /// A user handle: at most 64 bytes, the same for the same principal (WebAuthn section 5.4.3).
 fn user_handle(principal: &str) -> [u8; 32] {
     krb5_fido_protocol::fido::client_data::hash_request(principal.as_bytes())
-}
-
-fn random() -> Result<[u8; FIDO_NONCE_LEN], Error> {
-    let mut bytes = [0; FIDO_NONCE_LEN];
-    getrandom::fill(&mut bytes).map_err(Error::Random)?;
-    Ok(bytes)
 }
 
 fn now() -> UtcDateTime {

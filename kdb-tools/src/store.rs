@@ -3,19 +3,21 @@
 use krb5_fido_protocol::{
     fido::{kdc_settings::KdcSettings, label::Label, policy::Settings, record::CredentialRecord},
     kdc_state_dir,
-    registry::ATTRIBUTE_PREFIX,
+    registry::{ATTRIBUTE_INVITE, ATTRIBUTE_PREFIX},
 };
 use krb5_plugin::{
     Context, OwnedContext, Profile,
     kadm5::{Database, Flags, Lock, kdc_context},
 };
+use time::UtcDateTime;
 
 use crate::{
     ClientRealm, Error, Listed,
-    admit::admit,
+    admit::Gate,
     entry::{Change, Entry, State, settle},
     error::text,
     flags::closing_flags,
+    invitation::closed_invitation,
 };
 
 /// How often a change is made that others undo.
@@ -230,11 +232,12 @@ impl Keys<'_> {
         Ok(label)
     }
 
-    /// Stores a record, and sets +requires_preauth and, unless the policy is permissive, +requires_hwauth: what fails closed
-    /// if a policy module does not load. Through kadmind the flags stay.
+    /// Stores a record, ends an open invitation, and sets +requires_preauth and, unless the policy is permissive,
+    /// +requires_hwauth: what fails closed if a policy module does not load. Through kadmind the flags stay.
     ///
     /// # Errors
     /// [`Error::UnknownPrincipal`], [`Error::LabelTaken`], [`Error::MalformedLabel`], [`Error::AlreadyRegistered`],
+    /// [`Error::TooManyKeys`], [`Error::NotAttested`], [`Error::UnreadableRoots`], [`Error::Invitation`],
     /// [`Error::AttributesFull`], [`Error::UpdateLogFull`], [`Error::NotStored`], [`Error::Database`]. Nothing has changed
     /// then, except with [`Error::NotUndone`].
     pub fn add(
@@ -244,12 +247,14 @@ impl Keys<'_> {
         record: &CredentialRecord,
     ) -> Result<Added, Error> {
         let entry = self.entry(principal)?;
-        self.persist(&entry, || self.add_once(&entry, label, record))
+        let gate = Gate::of(self)?;
+        self.persist(&entry, || self.add_once(&entry, &gate, label, record))
     }
 
     fn add_once(
         &self,
         entry: &Entry<'_>,
+        gate: &Gate,
         label: Option<&str>,
         record: &CredentialRecord,
     ) -> Result<(Added, Change), Error> {
@@ -257,14 +262,20 @@ impl Keys<'_> {
         let lock = self.lock(entry, doing)?;
         let listed = Listed::read(entry)?;
         let label = Self::choose_label(&listed, label)?;
-        admit(&listed.principal, record, listed.enrolment.credentials())?;
+        gate.admit(&listed.principal, record, listed.enrolment.credentials())?;
 
-        let value = encode(record, entry)?;
-        let attributes = vec![label.attribute_name()];
+        let mut attributes = vec![label.attribute_name()];
+        let mut values = vec![Some(encode(record, entry)?)];
+        if let Place::Kdc(_) = self.place
+            && let Some(closed) = closed_invitation(&listed, UtcDateTime::now())?
+        {
+            attributes.push(ATTRIBUTE_INVITE.to_owned());
+            values.push(Some(closed));
+        }
         let before = entry.state(&attributes)?;
         let change = Change {
             after: State {
-                values: vec![Some(value)],
+                values,
                 flags: self.flags_with_key(&listed, before.flags)?,
             },
             before,

@@ -7,7 +7,8 @@ use krb5_fido_protocol::{
     fido::{
         kdc_settings::{KdcConfiguration, KdcSettings},
         policy::{
-            Decision, Enrolment, Subject, decide, is_exempt, is_kadmin, requires_factor, without_realm,
+            Decision, Enrolment, Subject, decide, is_exempt, is_kadmin, limits_administration,
+            requires_factor, without_realm,
         },
         record::Requirements,
     },
@@ -57,6 +58,11 @@ impl<'m> Client<'m> {
     /// Whether `required` leaves it alone.
     pub(crate) fn is_exempt(&self) -> bool {
         is_exempt(&self.subject())
+    }
+
+    /// Whether a ticket without a factor is for administration, and so for minutes.
+    pub(crate) fn limits_administration(&self) -> bool {
+        limits_administration(&self.subject())
     }
 
     /// Whether it gets a ticket only for a verified factor.

@@ -1,9 +1,10 @@
-//! The KDC's modules: `spake` for preauthentication and `fido` for policy.
+//! The KDC's modules: `spake` for preauthentication, `fido` for policy, and `fido` for what kadmind is asked to do.
 
 #![forbid(unsafe_code)]
 
 mod client;
 mod config;
+mod door;
 mod enrolments;
 mod log;
 mod marks;
@@ -16,3 +17,4 @@ mod verification;
 
 krb5_plugin::kdcpreauth_module!(kdcpreauth_spake_initvt, preauth::SpakeKdc);
 krb5_plugin::kdcpolicy_module!(kdcpolicy_fido_initvt, policy::FidoPolicy);
+krb5_plugin::kadm5_auth_module!(kadm5_auth_fido_initvt, door::Door);

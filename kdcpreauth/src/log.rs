@@ -1,18 +1,22 @@
 //! Lines in the KDC's log, joined to its own AS_REQ lines by principal and nonce. Never a secret, never a credential id.
 
+use core::fmt;
 use std::path::Path;
 
 use krb5_fido_protocol::{
     Error as Cause,
     fido::{
+        admission::Refusal,
         counter::Progress,
         factor::NoticeCode,
+        record::CredentialRecord,
         verify::{Accepted, Presented},
     },
     spake::kdc::Mode,
 };
 use krb5_fido_state::Opened;
 use krb5_plugin::{
+    Failure,
     kdcpreauth::Request,
     log::{Level, write},
 };
@@ -141,4 +145,57 @@ pub(crate) fn ticket_refused(request: Request<'_>) {
 fn whom(request: Request<'_>) -> String {
     let client = request.client().unparse().unwrap_or_default();
     format!("{} nonce={}", String::from_utf8_lossy(&client), request.nonce())
+}
+
+/// A change of a string attribute that kadmind was asked for.
+pub(crate) struct DoorEvent<'a> {
+    pub(crate) caller: &'a [u8],
+    pub(crate) principal: &'a [u8],
+    pub(crate) attribute: &'a [u8],
+    /// The key that comes or goes, if it can be read.
+    pub(crate) record: Option<&'a CredentialRecord>,
+    pub(crate) is_removal: bool,
+}
+
+/// The module finds nothing wrong with it; kadmind's own line, which follows, says whether it was made, and from where.
+pub(crate) fn let_in(event: &DoorEvent<'_>) {
+    write(Level::Notice, &format!("fido: {event}"));
+}
+
+pub(crate) fn kept_out(event: &DoorEvent<'_>, refusal: &Refusal) {
+    write(Level::Notice, &format!("fido: {event} refused: {refusal}"));
+}
+
+/// kadmind does not start, and does not say why.
+pub(crate) fn door_closed(failure: &Failure) {
+    let text = failure.message.as_deref().unwrap_or_default();
+    write(Level::Error, &format!("fido: kadmind cannot start: {text}"));
+}
+
+impl fmt::Display for DoorEvent<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = String::from_utf8_lossy;
+        let does = match self.is_removal {
+            true => "removes",
+            false => "sets",
+        };
+        write!(
+            formatter,
+            "{} {does} {} of {}",
+            text(self.caller),
+            text(self.attribute),
+            text(self.principal)
+        )?;
+        let Some(record) = self.record else {
+            return Ok(());
+        };
+        write!(formatter, " rp={}", record.rp_id())?;
+        if let Some(aaguid) = record.aaguid() {
+            write!(formatter, " aaguid={aaguid}")?;
+        }
+        if let Some(id) = record.invitation() {
+            write!(formatter, " invite={id}")?;
+        }
+        Ok(())
+    }
 }

@@ -1,8 +1,8 @@
 //! What the KDC asks before it issues a ticket.
 
-use core::ffi::CStr;
+use core::{ffi::CStr, num::NonZeroU32};
 
-use krb5_fido_protocol::fido::kdc_settings::KdcConfiguration;
+use krb5_fido_protocol::{fido::kdc_settings::KdcConfiguration, registry::ADMINISTRATION_LIFE};
 use krb5_plugin::{
     Context, Error, Failure, Profile,
     kdb::Entry,
@@ -48,12 +48,30 @@ impl Module for FidoPolicy {
                 "a security key is required, and was not used",
             ));
         }
-        Ok(match is_verified || client.is_exempt() {
-            true => Limits::default(),
-            false => Limits {
-                life: client.realm.max_life,
-                renewable_life: client.realm.max_renewable_life,
-            },
+        if is_verified || client.is_exempt() {
+            return Ok(Limits::default());
+        }
+        let limits = Limits {
+            life: client.realm.max_life,
+            renewable_life: client.realm.max_renewable_life,
+        };
+        if !client.limits_administration() {
+            return Ok(limits);
+        }
+        if request.is_postdated() {
+            log::ticket_refused(request);
+            return Err(Failure::new(
+                Error::POLICY,
+                "without a security key a ticket for kadmin begins now or not at all",
+            ));
+        }
+        let shortest = |limit: Option<NonZeroU32>| {
+            let limit = limit.map_or(ADMINISTRATION_LIFE, |limit| limit.get().min(ADMINISTRATION_LIFE));
+            NonZeroU32::new(limit)
+        };
+        Ok(Limits {
+            life: shortest(limits.life),
+            renewable_life: shortest(limits.renewable_life),
         })
     }
 }

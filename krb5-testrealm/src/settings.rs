@@ -235,6 +235,7 @@ impl Settings {
                 }
                 defaults.push(load_module("kdcpreauth", "spake", path));
                 defaults.push(load_module("kdcpolicy", "fido", path));
+                defaults.push(load_module("kadm5_auth", "fido", path));
             }
         }
         Ok(Configuration::merge(defaults, &self.kdc_relations))
@@ -363,6 +364,10 @@ mod tests {
         );
         assert!(
             text.contains(" kdcpolicy = {\n  module = fido:/built/m.so\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains(" kadm5_auth = {\n  module = fido:/built/m.so\n"),
             "{text}"
         );
     }

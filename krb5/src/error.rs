@@ -40,6 +40,12 @@ codes! {
     INTERNAL = krb5_sys::KRB5KRB_ERR_GENERIC;
     /// Integrity check of a decryption failed.
     BAD_INTEGRITY = krb5_sys::KRB5KRB_AP_ERR_BAD_INTEGRITY;
+    /// There is no such entry in the database.
+    NO_ENTRY = krb5_sys::KRB5_KDB_NOENTRY;
+    /// A module neither allows nor forbids.
+    NO_HANDLE = krb5_sys::KRB5_PLUGIN_NO_HANDLE;
+    /// A module forbids.
+    NOT_PERMITTED = libc::EPERM;
     /// A database entry that cannot be read.
     MALFORMED_ENTRY = krb5_sys::KRB5_KDB_TRUNCATED_RECORD;
     /// A cipher text of impossible length.

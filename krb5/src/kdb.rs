@@ -5,6 +5,7 @@
 //! Invariants:
 //! 1. An [`Entry`] borrows a krb5_db_entry that the KDC keeps for the lifetime, and does not change it.
 //! 2. Lists of string attributes are copied and freed at once.
+//! 3. An [`OwnedEntry`] was read on the context that it keeps, and is freed once.
 
 use core::{ffi::CStr, marker::PhantomData, ptr, slice};
 
@@ -18,6 +19,46 @@ pub struct Entry<'a> {
     context: Context<'a>,
     raw: *mut krb5_db_entry,
     owner: PhantomData<&'a krb5_db_entry>,
+}
+
+/// An entry of our own.
+pub struct OwnedEntry<'a> {
+    context: Context<'a>,
+    raw: *mut krb5_db_entry,
+}
+
+impl<'a> OwnedEntry<'a> {
+    /// Looks for a principal in the database that the context has open; `None` if it is not there.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn find(context: Context<'a>, principal: Principal<'_>) -> Result<Option<Self>> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: context and principal are live, the out parameter valid (kdb.h).
+        let code =
+            unsafe { krb5_sys::krb5_db_get_principal(context.as_raw(), principal.as_raw(), 0, &raw mut raw) };
+        match Error::check(code) {
+            Ok(()) => Ok(Some(Self { context, raw })),
+            Err(Error::NO_ENTRY) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The entry, for as long as this owner lives.
+    pub fn get(&self) -> Entry<'_> {
+        Entry {
+            context: self.context,
+            raw: self.raw,
+            owner: PhantomData,
+        }
+    }
+}
+
+impl Drop for OwnedEntry<'_> {
+    fn drop(&mut self) {
+        // SAFETY: from krb5_db_get_principal, freed once (invariant 3).
+        unsafe { krb5_sys::krb5_db_free_principal(self.context.as_raw(), self.raw) };
+    }
 }
 
 /// A string attribute of an entry: name and value, which need not be UTF-8.

@@ -116,6 +116,11 @@ impl<'a> Request<'a> {
         unsafe { Principal::from_raw(self.context, self.raw.server) }
     }
 
+    /// Whether a ticket is asked for that begins at another time than now (RFC 4120 section 5.4.1).
+    pub fn is_postdated(&self) -> bool {
+        self.raw.kdc_options & krb5_sys::KDC_OPT_POSTDATED != 0
+    }
+
     /// How many pa-data elements of a type the request has.
     pub fn count_pa_data(&self, pa_type: i32) -> usize {
         let mut count = 0;

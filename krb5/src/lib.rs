@@ -13,6 +13,7 @@ mod duration;
 mod error;
 mod initial_credentials;
 pub mod kadm5;
+pub mod kadm5_auth;
 pub mod kdb;
 mod kdc_error;
 pub mod kdcpolicy;
@@ -39,7 +40,7 @@ pub use keyblock::{KeyBlock, SystemRandom};
 pub use loadable::check_loadable;
 pub use myself::{default_cache_principal, host_principal, local_user_name};
 pub use principal::{OwnedPrincipal, Principal};
-pub use profile::Profile;
+pub use profile::{Profile, clock_skew};
 pub use prompter::Prompter;
 
 #[doc(hidden)]

@@ -45,6 +45,17 @@ impl<'a> Principal<'a> {
         Ok(copy)
     }
 
+    pub(crate) fn as_raw(&self) -> *const krb5_principal_data {
+        self.raw
+    }
+
+    /// Whether both are the same principal (krb5_principal_compare).
+    pub fn is_same(&self, other: &Principal<'_>) -> bool {
+        // SAFETY: context and both principals are live (krb5.h).
+        let same = unsafe { krb5_sys::krb5_principal_compare(self.context.as_raw(), self.raw, other.raw) };
+        same != 0
+    }
+
     /// The realm.
     pub fn realm(&self) -> &'a [u8] {
         // SAFETY: the principal is live for 'a.

@@ -16,6 +16,20 @@ use krb5_sys::{PROF_NO_RELATION, PROF_NO_SECTION, profile_t};
 
 use crate::{Context, Error, Result, data, parse_duration};
 
+/// `clockskew` of `[libdefaults]` where it is not set, in seconds (krb5.conf(5)).
+const CLOCK_SKEW: u32 = 300;
+
+/// How many seconds clocks may be apart: `clockskew` of `[libdefaults]`.
+///
+/// # Errors
+/// A value that is no duration.
+pub fn clock_skew(profile: &Profile) -> Result<u32> {
+    match profile.value(&["libdefaults", "clockskew"])? {
+        Some(value) => parse_duration(&value),
+        None => Ok(CLOCK_SKEW),
+    }
+}
+
 /// The configuration of a context.
 pub struct Profile(profile_t);
 

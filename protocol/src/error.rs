@@ -92,9 +92,21 @@ pub enum Error {
     /// A principal's own indicators that are no words.
     #[error("malformed fido_indicator value")]
     MalformedIndicator,
-    /// A self-enrolment value that this version knows of but does not implement.
-    #[error("fido_self_enrol value is not supported by this version")]
-    UnsupportedSelfEnrolment,
+    /// Not an invitation.
+    #[error("malformed fido_invite")]
+    MalformedInvitation,
+    /// Not the code of an invitation.
+    #[cfg(feature = "verify")]
+    #[error("the code of an invitation has 32 hexadecimal digits")]
+    MalformedInvitationCode,
+    /// A record that does not prove the code of its invitation.
+    #[cfg(feature = "verify")]
+    #[error("the invitation has a code, and the record does not prove it")]
+    InvitationCodeMissing,
+    /// A record that proves another code, or for another key.
+    #[cfg(feature = "verify")]
+    #[error("the record proves another code than that of the invitation")]
+    InvitationCodeWrong,
     /// A self-enrolment value that does not exist.
     #[error("unknown fido_self_enrol value")]
     UnknownSelfEnrolment,

@@ -93,6 +93,12 @@ pub const FORMAT_FIDO_U2F: &str = "fido-u2f";
 /// The largest attestation object, in bytes.
 pub const ATTESTATION_MAX: usize = 65_536;
 
+/// The largest certificate of an attestation statement or among the roots, in bytes.
+pub const CERTIFICATE_MAX: usize = 8192;
+
+/// The most certificates of an attestation statement, the attestation certificate included.
+pub const CERTIFICATES_MAX: usize = 8;
+
 /// The largest facet list, in bytes.
 pub const FACET_LIST_MAX: usize = 65_536;
 
@@ -119,3 +125,27 @@ pub const ATTRIBUTE_USER_VERIFICATION: &str = "fido_uv";
 
 /// String attribute of a principal's own authentication indicators.
 pub const ATTRIBUTE_INDICATOR: &str = "fido_indicator";
+
+/// String attribute of an open, spent or ended invitation.
+pub const ATTRIBUTE_INVITE: &str = "fido_invite";
+
+/// The version of invitations that this crate reads and writes.
+pub const INVITATION_VERSION: u64 = 1;
+
+/// Bytes in the id of an invitation.
+pub const INVITATION_ID_LEN: usize = 16;
+
+/// Bytes in the code of an invitation.
+pub const INVITATION_CODE_LEN: usize = 16;
+
+/// What the seed of the key pair that stands for a code is hashed from, before id and code.
+pub const LABEL_INVITATION_CODE: &[u8] = b"krb5-fido invitation code v1";
+
+/// What begins the message that proves a code.
+pub const LABEL_INVITATION_PROOF: &[u8] = b"krb5-fido invitation proof v1";
+
+/// `fido_max_credentials` where it is not set.
+pub const CREDENTIALS_MAX_DEFAULT: usize = 16;
+
+/// How long a ticket for `kadmin/*` lives that came without a factor, in seconds.
+pub const ADMINISTRATION_LIFE: u32 = 300;

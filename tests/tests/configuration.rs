@@ -34,6 +34,9 @@ fn every_relation_that_this_version_serves() {
         ("fido_policy", "required"),
         ("fido_exempt", "host/* *$"),
         ("fido_exempt", "K/M*"),
+        ("fido_self_enrol", "password"),
+        ("fido_max_credentials", "3"),
+        ("fido_aaguids", "2fc0579f-8113-47ea-b116-bb5a8db9202a"),
         ("fido_challenge", "encrypted"),
         ("fido_uv", "discouraged"),
         ("fido_self_enrol", "password"),
@@ -149,10 +152,15 @@ fn algorithms_that_are_not_allowed_or_none() {
 }
 
 #[test]
-fn a_relation_that_this_version_does_not_serve() {
-    for relation in ["fido_aaguids", "fido_attestation_roots", "fido_max_credentials"] {
-        assert_refused(relation, "x", "this version does not serve this relation");
-    }
+fn what_is_demanded_of_new_keys() {
+    assert_refused("fido_max_credentials", "0", "it must be a number of at least 1");
+    assert_refused(
+        "fido_attestation_roots",
+        "roots.pem",
+        "it must be an absolute path",
+    );
+    assert_refused("fido_aaguids", "yubikey", "it must be UUIDs in lower case");
+    assert_refused("fido_self_enrol", "yes", "unknown fido_self_enrol value");
 }
 
 #[test]

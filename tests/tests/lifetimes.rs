@@ -34,7 +34,10 @@ fn lives(realm: &Realm, name: &str, arguments: &[&str]) -> (u64, Option<u64>) {
     let mut klist = realm.command("klist");
     klist.env("LC_ALL", "C").env("TZ", "UTC");
     let listing = realm.run(klist, "").unwrap().stdout;
-    let ticket = listing.lines().find(|line| line.contains("krbtgt/")).unwrap();
+    let ticket = listing
+        .lines()
+        .find(|line| line.contains(" krbtgt/") || line.contains(" kadmin/"))
+        .unwrap();
     let words: Vec<&str> = ticket.split_whitespace().collect();
     let [start_day, start, end_day, end, ..] = words[..] else {
         panic!("{listing}")
@@ -94,4 +97,37 @@ fn impossible_durations_keep_the_kdc_from_starting() {
             assert!(text.contains(&message), "{text}");
         }
     }
+}
+
+#[test]
+fn ticket_for_kadmin_without_a_key_lives_for_five_minutes() {
+    let Enrolled { realm, key: _key } = Enrolled::start(limited());
+    kadmin(
+        &realm,
+        &[
+            "modprinc",
+            "-maxlife",
+            "9h",
+            "-maxrenewlife",
+            "6d",
+            "kadmin/admin",
+        ],
+    );
+    add_user(&realm, "bob");
+    for service in ["kadmin/admin", "kadmin/changepw"] {
+        assert_eq!(lives(&realm, "bob", &["-S", service]).0, 300);
+        assert_eq!(lives(&realm, "bob", &["-S", service]).1.unwrap_or(300), 300);
+    }
+    assert_eq!(
+        lives(&realm, "alice", &["-S", "kadmin/admin"]),
+        (9 * HOUR, Some(6 * 24 * HOUR))
+    );
+}
+
+#[test]
+fn ticket_for_kadmin_of_whom_required_leaves_alone_lives_as_long_as_the_realm_allows() {
+    let Enrolled { realm, key: _key } = Enrolled::start(limited().kdc_relation("fido_exempt", "*/cron"));
+    kadmin(&realm, &["modprinc", "-maxlife", "9h", "kadmin/admin"]);
+    add_user(&realm, "admin/cron");
+    assert_eq!(lives(&realm, "admin/cron", &["-S", "kadmin/admin"]).0, 9 * HOUR);
 }

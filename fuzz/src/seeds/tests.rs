@@ -1,6 +1,7 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use arbitrary::{Arbitrary, Unstructured};
+use krb5_fido_protocol::fido::attestation::StatementError;
 
 use super::*;
 use crate::{ClientScript, KdcScript};
@@ -22,6 +23,9 @@ fn run(seed: &Seed) {
         "authenticator_data" => crate::authenticator_data(&seed.bytes),
         "cose_key" => crate::cose_key(&seed.bytes),
         "attestation_object" => crate::attestation_object(&seed.bytes),
+        "attestation_statement" => {
+            crate::attestation_statement(&seed.bytes);
+        }
         "record" => crate::record(&seed.bytes),
         "facet_list" => crate::facet_list(&seed.bytes),
         "responder_answer" => crate::responder_answer(&seed.bytes),
@@ -99,6 +103,24 @@ fn tickets_come_out_of_honest_scripts_alone() {
             _ => (0, 0),
         };
         assert_eq!((granted.by_password_alone, granted.by_key), expected, "{name}");
+    }
+}
+
+/// Nor would one that never comes to a chain.
+#[test]
+fn trusted_attestations_come_out_of_vectors_with_certificates_alone() {
+    for (name, verdict) in outcomes("attestation_statement", |seed| {
+        crate::attestation_statement(&seed.bytes)
+    }) {
+        let expected = match name.as_str() {
+            "tpm-es256" | "recorded-registration" | "fido-u2f-without-model" => Some(Ok(())),
+            "fido-u2f-es256" => Some(Err(StatementError::UnattestedAaguid)),
+            "packed-self-es256" => Some(Err(StatementError::SelfAttested)),
+            "packed-ed448" | "packed-es512" | "android-key-es256" | "apple-es256" => None,
+            packed if packed.starts_with("packed") => Some(Ok(())),
+            _ => Some(Err(StatementError::NotAttested)),
+        };
+        assert_eq!(verdict, expected, "{name}");
     }
 }
 

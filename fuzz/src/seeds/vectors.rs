@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use time::UtcDateTime;
 
 use super::Seed;
+use crate::attestation::{HARDWARE_KEYS, Registration, WEBAUTHN, bytes, read};
 
 pub(super) fn seeds() -> Vec<Seed> {
-    let webauthn = read(include_str!("../../../protocol/tests/vectors/webauthn.json"));
-    let recorded = read(include_str!("../../../protocol/tests/vectors/hardware-keys.json"));
+    let (webauthn, recorded) = (read(WEBAUTHN), read(HARDWARE_KEYS));
     let vectors = webauthn["vectors"].as_array().expect("a list");
     let mut seeds: Vec<Seed> = vectors.iter().flat_map(of_webauthn).collect();
     let registration = bytes(&recorded["registrations"][0]["authenticator_data"]);
@@ -22,6 +22,18 @@ pub(super) fn seeds() -> Vec<Seed> {
     ));
     let assertion = bytes(&recorded["assertions"][1]["authenticator_data"]);
     seeds.push(Seed::new("authenticator_data", "recorded-assertion", assertion));
+    let attested = Registration::recorded(&recorded).to_bytes();
+    seeds.push(Seed::new(
+        "attestation_statement",
+        "recorded-registration",
+        attested,
+    ));
+    let without_model = of_u2f_without_model(vectors).to_bytes();
+    seeds.push(Seed::new(
+        "attestation_statement",
+        "fido-u2f-without-model",
+        without_model,
+    ));
     let uuid = "2fc0579f-8113-47ea-b116-bb5a8db9202a";
     seeds.push(Seed::new("authenticator_data", "uuid", uuid));
     let with_extensions = [&[7; 32][..], b"\x81\0\0\0\x01\xa1\x6bhmac-secret\x41\0"].concat();
@@ -29,21 +41,27 @@ pub(super) fn seeds() -> Vec<Seed> {
     seeds
 }
 
-fn read(file: &str) -> Value {
-    serde_json::from_str(file).expect("JSON")
-}
-
-fn bytes(hexadecimal: &Value) -> Vec<u8> {
-    hex::decode(hexadecimal.as_str().expect("a string")).expect("hexadecimal")
+/// The U2F key of the vectors as a U2F key registers: with an AAGUID of zeros, which it does not sign.
+fn of_u2f_without_model(vectors: &[Value]) -> Registration {
+    let is_u2f = |vector: &&Value| vector["name"] == "fido-u2f-es256";
+    let vector = vectors.iter().find(is_u2f).expect("a vector");
+    let mut registration = Registration::of_webauthn(vector);
+    let model = bytes(&vector["registration"]["aaguid"]);
+    let mut places = registration.object.windows(16);
+    let start = places.position(|bytes| bytes == model).expect("it stands there");
+    registration.object[start..start + 16].fill(0);
+    registration
 }
 
 fn of_webauthn(vector: &Value) -> Vec<Seed> {
     let name = vector["name"].as_str().expect("a name");
-    let object = bytes(&vector["registration"]["attestation_object"]);
+    let registration = Registration::of_webauthn(vector);
+    let object = registration.object.clone();
     let assertion = bytes(&vector["authentication"]["authenticator_data"]);
     let mut seeds = vec![
         Seed::new("authenticator_data", format!("{name}-assertion"), assertion),
         Seed::new("attestation_object", name, object.clone()),
+        Seed::new("attestation_statement", name, registration.to_bytes()),
     ];
     if let Ok(object) = AttestationObject::parse(&object) {
         let data = object.authenticator_data;

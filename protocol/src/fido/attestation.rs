@@ -5,8 +5,14 @@
 //! ```
 //!
 //! Members may come in any order, and numbers and lengths in any size; what has another type, stands twice, is not known
-//! or follows behind is refused. Statements are taken apart here, not verified: neither signature nor certificate is
-//! looked at.
+//! or follows behind is refused. Statements are taken apart here. [`AttestationObject::verify`] looks at signature and
+//! attestation certificate, and [`AttestationPolicy::verify`] also at who issued it.
+
+mod certificate;
+mod refusal;
+mod tpm;
+mod trust;
+mod verify;
 
 use minicbor::Decoder;
 
@@ -19,6 +25,11 @@ use crate::{
     Error,
     registry::{ATTESTATION_MAX, FORMAT_FIDO_U2F, FORMAT_NONE, FORMAT_PACKED, FORMAT_TPM},
 };
+
+pub use certificate::Certificate;
+pub use refusal::{RootsError, StatementError};
+pub use trust::{AttestationPolicy, AttestationRoots};
+pub use verify::{Attested, Chain};
 
 /// The one `ver` of a TPM statement (WebAuthn Level 3 section 8.3).
 const TPM_VERSION: &str = "2.0";
@@ -50,7 +61,8 @@ pub struct AttestationObject<'a> {
 }
 
 /// An attestation statement, one variant per format. Algorithms are numbers of the IANA COSE registry: a certificate's key
-/// may have one that no credential may have. Certificates are DER, the attestation certificate first.
+/// may have one that no credential may have, which
+/// [`AttestationObject::verify`] refuses. Certificates are DER, the attestation certificate first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Statement<'a> {
     /// `none` (WebAuthn Level 3 section 8.7): nobody.
@@ -75,7 +87,7 @@ pub enum Statement<'a> {
     Tpm {
         /// The algorithm of the signature.
         algorithm: i64,
-        /// Over `certified`, a TPMT_SIGNATURE.
+        /// Over `certified`, as in the other formats: the specification calls it a TPMT_SIGNATURE, and its vectors have none.
         signature: &'a [u8],
         /// At least one.
         certificates: Vec<&'a [u8]>,

@@ -191,6 +191,36 @@ impl PublicKey {
         }
     }
 
+    /// A key of ES256 or ES384 with these coordinates, each of the curve's full length.
+    #[cfg(feature = "verify")]
+    pub(super) fn from_point(algorithm: Algorithm, x: &[u8], y: &[u8]) -> Option<Self> {
+        let parameters = match algorithm {
+            Algorithm::Es256 => Parameters::Es256 {
+                x: x.try_into().ok()?,
+                y: y.try_into().ok()?,
+            },
+            Algorithm::Es384 => Parameters::Es384 {
+                x: x.try_into().ok()?,
+                y: y.try_into().ok()?,
+            },
+            Algorithm::EdDsa | Algorithm::Rs256 => return None,
+        };
+        Some(Self(parameters))
+    }
+
+    /// A key of Ed25519.
+    #[cfg(feature = "verify")]
+    pub(super) fn from_ed25519(x: &[u8]) -> Option<Self> {
+        let x = x.try_into().ok()?;
+        Some(Self(Parameters::EdDsa { x }))
+    }
+
+    /// A key of RS256, within the limits of [`Self::parse`].
+    #[cfg(feature = "verify")]
+    pub(super) fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
+        rs256(modulus, exponent).map(Self)
+    }
+
     #[cfg(feature = "verify")]
     pub(super) const fn parameters(&self) -> &Parameters {
         &self.0
@@ -239,7 +269,14 @@ fn parse_rs256(bytes: &[u8]) -> Option<Parameters> {
     let (length, rest) = bytes.strip_prefix(RS256_BEFORE_MODULUS)?.split_first_chunk()?;
     let (modulus, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
     let (head, exponent) = rest.strip_prefix(RS256_BEFORE_EXPONENT)?.split_first()?;
-    if exponent.len() > EXPONENT_MAX || *head != short_bytes_head(exponent) {
+    if *head != short_bytes_head(exponent) {
+        return None;
+    }
+    rs256(modulus, exponent)
+}
+
+fn rs256(modulus: &[u8], exponent: &[u8]) -> Option<Parameters> {
+    if exponent.len() > EXPONENT_MAX {
         return None;
     }
     let is_odd = exponent.last()? & 1 == 1;

@@ -4,7 +4,7 @@
 
 mod fault;
 
-use core::num::NonZeroU32;
+use core::num::{NonZeroU32, NonZeroUsize};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -13,12 +13,13 @@ use std::{
 pub use fault::{Cause, Fault};
 
 use super::{
+    authenticator_data::Aaguid,
     cose::Algorithm,
     counter::CounterPolicy,
     factor::{UserVerification, is_page},
     policy::{Enrolment, Exemptions, Policy, SelfEnrol, Settings},
 };
-use crate::{relations::Relations, spake::kdc::Mode};
+use crate::{registry::CREDENTIALS_MAX_DEFAULT, relations::Relations, spake::kdc::Mode};
 
 /// Where krb5kdc keeps its database unless it is told otherwise. A macro, so that only the crates that want to know are built
 /// anew for another place.
@@ -49,6 +50,9 @@ const COUNTER: &str = "fido_counter";
 const STATE_DIR: &str = "fido_state_dir";
 const MAX_LIFE: &str = "fido_max_life";
 const MAX_RENEWABLE_LIFE: &str = "fido_max_renewable_life";
+const MAX_CREDENTIALS: &str = "fido_max_credentials";
+const ATTESTATION_ROOTS: &str = "fido_attestation_roots";
+const AAGUIDS: &str = "fido_aaguids";
 const FACETS_URL: &str = "fido_facets_url";
 const SPAKE_INDICATOR: &str = "spake_preauth_indicator";
 
@@ -73,19 +77,46 @@ const CLIENT_RELATIONS: [&str; 7] = [
 ];
 
 /// Relations that may stand more than once; the rest have one value.
-const REPEATABLE: [&str; 4] = [EXEMPT, INDICATOR, UV_INDICATOR, "fido_device"];
-
-/// Relations of the KDC that this version does not serve.
-const LATER_RELATIONS: [&str; 3] = ["fido_aaguids", "fido_attestation_roots", "fido_max_credentials"];
+const REPEATABLE: [&str; 6] = [
+    EXEMPT,
+    INDICATOR,
+    UV_INDICATOR,
+    ATTESTATION_ROOTS,
+    AAGUIDS,
+    "fido_device",
+];
 
 /// Sections in which clients look for their relations, and realms for none.
 const GENERAL_SECTIONS: [&str; 2] = ["libdefaults", "kdcdefaults"];
+
+/// What is demanded of new keys, besides what is demanded of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// How many keys a principal may have.
+    pub max_credentials: usize,
+    /// Files of certificates (PEM, RFC 7468) in which attestations have to end; without any, nobody has to vouch for a key.
+    pub attestation_roots: Vec<PathBuf>,
+    /// The models that are taken; all, if there is none.
+    pub aaguids: Vec<Aaguid>,
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self {
+            max_credentials: CREDENTIALS_MAX_DEFAULT,
+            attestation_roots: Vec::new(),
+            aaguids: Vec::new(),
+        }
+    }
+}
 
 /// What is configured for one realm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KdcSettings {
     /// Who must use a key, and how.
     pub settings: Settings,
+    /// Which keys may be registered.
+    pub admission: Admission,
     /// When credential ids go out.
     pub challenge: Mode,
     /// In mode clear, the bytes that no answer over UDP exceeds.
@@ -147,6 +178,13 @@ impl KdcConfiguration {
             ..KdcSettings::default()
         };
         Ok(Ok(Self { realms, unnamed }))
+    }
+
+    /// The realms that have a section, and what is configured for them.
+    pub fn realms(&self) -> impl Iterator<Item = (&[u8], &KdcSettings)> {
+        self.realms
+            .iter()
+            .map(|(name, settings)| (name.as_slice(), settings))
     }
 
     /// What is configured for a realm: the defaults where it has no section.
@@ -223,7 +261,7 @@ impl KdcSettings {
     /// Takes one relation, with all its values.
     fn take<R: Relations>(&mut self, relations: &R, relation: &str, values: &[String]) -> Result<(), Cause> {
         let value = values.first().map(String::as_str).unwrap_or_default();
-        let settings = &mut self.settings;
+        let (settings, admission) = (&mut self.settings, &mut self.admission);
         match relation {
             POLICY => settings.policy = Policy::parse(value)?,
             EXEMPT => settings.exempt = Exemptions::parse(&values.join(" "))?,
@@ -238,9 +276,14 @@ impl KdcSettings {
             COUNTER => self.counter = CounterPolicy::parse(value)?,
             MAX_LIFE => self.max_life = Some(parse_life(relations, value)?),
             MAX_RENEWABLE_LIFE => self.max_renewable_life = Some(parse_life(relations, value)?),
-            STATE_DIR => self.state_dir = parse_directory(value)?,
+            STATE_DIR => self.state_dir = parse_path(value)?,
+            MAX_CREDENTIALS => admission.max_credentials = parse_count(value)?,
+            ATTESTATION_ROOTS => {
+                let paths = values.iter().map(|value| parse_path(value));
+                admission.attestation_roots = paths.collect::<Result<_, _>>()?;
+            }
+            AAGUIDS => admission.aaguids = parse_aaguids(values)?,
             client if CLIENT_RELATIONS.contains(&client) => {}
-            later if LATER_RELATIONS.contains(&later) => return Err(Cause::NotServed),
             _ => return Err(Cause::Unknown),
         }
         Ok(())
@@ -289,7 +332,24 @@ fn parse_life<R: Relations>(relations: &R, value: &str) -> Result<NonZeroU32, Ca
     seconds.ok_or(Cause::Life)
 }
 
-fn parse_directory(value: &str) -> Result<PathBuf, Cause> {
+fn parse_count(value: &str) -> Result<usize, Cause> {
+    let count = value.parse().map_err(|_| Cause::Count);
+    count.map(NonZeroUsize::get)
+}
+
+fn parse_aaguids(values: &[String]) -> Result<Vec<Aaguid>, Cause> {
+    let words = values.iter().flat_map(|value| value.split_whitespace());
+    let aaguids: Vec<Aaguid> = words
+        .map(|word| Aaguid::parse(word).ok_or(Cause::Aaguid))
+        .collect::<Result<_, _>>()?;
+    // An empty list would let everything in.
+    match aaguids.is_empty() {
+        true => Err(Cause::Aaguid),
+        false => Ok(aaguids),
+    }
+}
+
+fn parse_path(value: &str) -> Result<PathBuf, Cause> {
     match Path::new(value).is_absolute() {
         true => Ok(value.into()),
         false => Err(Cause::RelativePath),

@@ -1,6 +1,8 @@
 //! The SF-FIDO second factor: messages, what is signed, credential records, verification.
 
 #[cfg(feature = "verify")]
+pub mod admission;
+#[cfg(feature = "verify")]
 pub mod attestation;
 pub mod authenticator_data;
 mod cbor;
@@ -13,6 +15,7 @@ pub mod decoy;
 #[cfg(feature = "rp-id")]
 pub mod facets;
 pub mod factor;
+pub mod invite;
 pub mod json;
 pub mod kdc_settings;
 pub mod label;

@@ -76,9 +76,11 @@ pub enum Origin {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SelfEnrol {
     /// Nobody.
-    #[default]
     No,
-    /// Whoever has the password.
+    /// Whoever has the password and an open invitation.
+    #[default]
+    Invited,
+    /// Whoever has the password, and no key yet or an open invitation.
     Password,
 }
 
@@ -86,13 +88,22 @@ impl SelfEnrol {
     /// Reads a value of `fido_self_enrol`.
     ///
     /// # Errors
-    /// [`Error::UnsupportedSelfEnrolment`] for `invited`, [`Error::UnknownSelfEnrolment`] for any other word.
+    /// [`Error::UnknownSelfEnrolment`].
     pub fn parse(word: &str) -> Result<Self, Error> {
         match word {
             "no" => Ok(Self::No),
+            "invited" => Ok(Self::Invited),
             "password" => Ok(Self::Password),
-            "invited" => Err(Error::UnsupportedSelfEnrolment),
             _ => Err(Error::UnknownSelfEnrolment),
+        }
+    }
+
+    /// The word that configuration uses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Invited => "invited",
+            Self::Password => "password",
         }
     }
 }
@@ -190,10 +201,11 @@ pub fn decide<'a>(subject: &Subject<'a>) -> Decision<'a> {
     let usable = find_usable(subject);
     match (needs_key, is_enrolled) {
         (false, false) => Decision::OfferNone,
+        (false, true) if subject.for_kadmin && may_enrol(subject) => Decision::OfferNone,
         (false, true) => Decision::OfferFidoOrNone(usable),
-        (true, false) => Decision::OfferFidoThenNotice(NoticeCode::EnrolRequired),
-        (true, true) if usable.is_empty() => Decision::OfferFidoThenNotice(NoticeCode::NoneUsable),
-        (true, true) => Decision::OfferFido(usable),
+        (true, true) if !usable.is_empty() => Decision::OfferFido(usable),
+        (true, true) if !may_enrol(subject) => Decision::OfferFidoThenNotice(NoticeCode::NoneUsable),
+        (true, _) => Decision::OfferFidoThenNotice(NoticeCode::EnrolRequired),
     }
 }
 
@@ -203,11 +215,18 @@ pub fn decide<'a>(subject: &Subject<'a>) -> Decision<'a> {
 /// # Errors
 /// The cause for which a setting of the principal cannot be read: no ticket then.
 pub fn requires_factor(subject: &Subject<'_>) -> Result<bool, Error> {
-    Ok(match policy_in_force(subject)?.0 {
+    let is_demanded = match policy_in_force(subject)?.0 {
         Policy::Permissive => false,
         Policy::Enrolled => subject.enrolment.is_enrolled(),
-        Policy::Required => !may_enrol(subject),
-    })
+        Policy::Required => true,
+    };
+    Ok(is_demanded && !(subject.for_kadmin && may_enrol(subject)))
+}
+
+/// Whether a ticket that came without a factor lives for [`crate::registry::ADMINISTRATION_LIFE`] seconds at most: with one
+/// for `kadmin/*` a key may be registered, or one that its owner registers meanwhile be removed again.
+pub fn limits_administration(subject: &Subject<'_>) -> bool {
+    subject.for_kadmin && !is_exempt(subject)
 }
 
 /// The policy that holds for this request, and why.
@@ -229,13 +248,17 @@ pub fn is_exempt(subject: &Subject<'_>) -> bool {
     subject.name.starts_with(WELLKNOWN_PREFIX.as_bytes()) || subject.settings.exempt.contain(subject.name)
 }
 
-/// Whether the request is one for enrolling the first key by password.
-fn may_enrol(subject: &Subject<'_>) -> bool {
-    let may_by_password = match subject.settings.self_enrol {
+/// Whether the principal may register a key with its password alone now: it has none that may be used, and is invited, or has
+/// none at all where the password is enough. Those whom `required` leaves alone have their keys registered by others.
+pub fn may_enrol(subject: &Subject<'_>) -> bool {
+    let enrolment = subject.enrolment;
+    let is_invited = enrolment.open_invitation(subject.now).is_some();
+    let is_let = match subject.settings.self_enrol {
         SelfEnrol::No => false,
-        SelfEnrol::Password => !subject.enrolment.is_enrolled(),
+        SelfEnrol::Invited => is_invited,
+        SelfEnrol::Password => is_invited || !enrolment.is_enrolled(),
     };
-    subject.for_kadmin && may_by_password
+    is_let && !is_exempt(subject) && find_usable(subject).is_empty()
 }
 
 /// The credentials that may be used now, whatever is decided.

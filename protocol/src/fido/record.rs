@@ -1,8 +1,8 @@
 //! Credential records: one JSON object per string attribute `fido:LABEL`, binary in unpadded base64url.
 //!
 //! Required: `v` 1; `rp`; `id`; `pk` COSE_Key; `alg`, equal to the COSE key's; `created` RFC 3339. Optional: `aaguid`,
-//! `fmt`, `transports`, `uv_enrolled`, `uv`, `by`, `counter`, `not_after` RFC 3339, `disabled`, `reg`. Unknown members
-//! are kept on rewrite.
+//! `fmt`, `transports`, `uv_enrolled`, `uv`, `by`, `counter`, `not_after` RFC 3339, `disabled`, `reg`, `invite`,
+//! `invite_proof`. Unknown members are kept on rewrite.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
@@ -12,6 +12,7 @@ use super::{
     authenticator_data::Aaguid,
     cose::{Algorithm, PublicKey},
     factor::UserVerification,
+    invite::{InvitationId, InvitationProof},
     json::{self, Refused},
 };
 use crate::{
@@ -65,6 +66,7 @@ pub struct CredentialRecord {
     counter: u32,
     not_after: Option<UtcDateTime>,
     disabled: bool,
+    invitation: Option<InvitationId>,
 }
 
 /// What a new record is made of, at the end of a registration.
@@ -184,6 +186,7 @@ impl CredentialRecord {
             counter: optional(&members, "counter", parse_counter)?.unwrap_or(0),
             not_after: optional(&members, "not_after", parse_time)?,
             disabled: optional(&members, "disabled", Value::as_bool)?.unwrap_or(false),
+            invitation: optional(&members, "invite", |value| InvitationId::parse(value.as_str()?))?,
             members,
         })
     }
@@ -218,6 +221,20 @@ impl CredentialRecord {
         } else {
             self.members.shift_remove("disabled");
         }
+    }
+
+    /// Says that the record is made under an invitation, and proves its code if it has one.
+    pub fn set_invitation(&mut self, id: InvitationId, proof: Option<&InvitationProof>) {
+        self.members.insert("invite".to_owned(), id.to_string().into());
+        self.invitation = Some(id);
+        let Some(proof) = proof else {
+            self.members.shift_remove("invite_proof");
+            return;
+        };
+        let mut members = Map::new();
+        members.insert("key".to_owned(), encode_base64url(&proof.key));
+        members.insert("sig".to_owned(), encode_base64url(&proof.signature));
+        self.members.insert("invite_proof".to_owned(), members.into());
     }
 
     /// The rpId or appId that was hashed at registration.
@@ -275,6 +292,16 @@ impl CredentialRecord {
         self.members.get("by")?.as_str()
     }
 
+    /// The invitation under which it was made.
+    pub const fn invitation(&self) -> Option<InvitationId> {
+        self.invitation
+    }
+
+    /// What proves the code of that invitation.
+    pub fn invitation_proof(&self) -> Option<InvitationProof> {
+        parse_proof(self.members.get("invite_proof")?)
+    }
+
     /// The registration that it came from; none, too, where its nonce is not one of ours.
     pub fn registration(&self) -> Option<RecordedRegistration> {
         let registration = self.members.get("reg")?;
@@ -304,11 +331,19 @@ fn check_information(members: &Map<String, Value>) -> Result<(), Error> {
     optional(members, "transports", |value| {
         value.as_array()?.iter().all(Value::is_string).then_some(())
     })?;
+    optional(members, "invite_proof", parse_proof)?;
     optional(members, "reg", |value| {
         parse_base64url(value.get("nonce")?)?;
         parse_base64url(value.get("att")?)
     })?;
     Ok(())
+}
+
+fn parse_proof(value: &Value) -> Option<InvitationProof> {
+    Some(InvitationProof {
+        key: parse_base64url(value.get("key")?)?.try_into().ok()?,
+        signature: parse_base64url(value.get("sig")?)?.try_into().ok()?,
+    })
 }
 
 fn required<'a, T>(

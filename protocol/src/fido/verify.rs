@@ -18,7 +18,7 @@ use super::{
 use crate::{Error, VerifiedFactor, registry::FIDO_NONCE_LEN};
 
 /// First byte of an uncompressed point (SEC 1 section 2.3.3).
-const UNCOMPRESSED: &[u8] = b"\x04";
+pub(super) const UNCOMPRESSED: &[u8] = b"\x04";
 
 /// The login that an assertion has to be made for.
 #[derive(Clone, Debug)]
@@ -203,7 +203,7 @@ fn verify_signed_data(
     Ok(data)
 }
 
-fn check_presence(data: &AuthenticatorData, rp_id: &str) -> Result<(), Error> {
+pub(super) fn check_presence(data: &AuthenticatorData, rp_id: &str) -> Result<(), Error> {
     if data.rp_id_hash[..] != Sha256::digest(rp_id)[..] {
         return Err(Error::RpIdMismatch);
     }
@@ -213,7 +213,11 @@ fn check_presence(data: &AuthenticatorData, rp_id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn verify_signature(public_key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+pub(super) fn verify_signature(
+    public_key: &PublicKey,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), Error> {
     let verify = |algorithm: &'static dyn VerificationAlgorithm, key: Vec<u8>| {
         UnparsedPublicKey::new(algorithm, key).verify(message, signature)
     };
@@ -256,7 +260,8 @@ pub struct Registration<'a> {
     pub flags: Flags,
 }
 
-/// Checks the authenticator data of a registration. The attestation statement, which signs them, is not checked here.
+/// Checks the authenticator data of a registration. The attestation statement, which signs them, is checked by
+/// [`AttestationPolicy::verify`](super::attestation::AttestationPolicy::verify).
 ///
 /// # Errors
 /// In the order of the checks: [`Error::MalformedAuthenticatorData`], also for a credential id of more than 1023 bytes;

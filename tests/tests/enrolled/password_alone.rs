@@ -214,8 +214,7 @@ fn principal_with_requires_hwauth_and_no_key_is_told_to_enrol() {
         .unwrap();
     let mark = realm.kdc_log_mark();
     let login = realm.kinit("bob", PASSWORD, &[]).unwrap();
-    let text =
-        "bob@KRBTEST.COM must log in with a security key, and none is registered: ask your administrator";
+    let text = "bob@KRBTEST.COM must log in with a security key, and none is registered that may be used: register one with kfido enroll, or ask your administrator";
     assert_refused(&realm, &login, text);
     let log = realm.kdc_log_since(mark);
     assert_eq!(

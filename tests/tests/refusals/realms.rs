@@ -74,7 +74,7 @@ fn each_follows_its_own_relations() {
     assert!(
         turned_away
             .stderr
-            .contains("none is registered: see https://keys.krbtest.org/"),
+            .contains("register one with kfido enroll, or see https://keys.krbtest.org/"),
         "{turned_away}"
     );
     assert!(log_in(&realm, &other("bob"), &["-S", &format!("kadmin/admin@{OTHER}")]).success());

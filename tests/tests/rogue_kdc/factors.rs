@@ -216,7 +216,7 @@ fn notices_are_told_in_words_of_our_own() {
     for (code, text) in [
         (
             NoticeCode::EnrolRequired,
-            "alice@KRBTEST.COM must log in with a security key, and none is registered: ask your administrator",
+            "alice@KRBTEST.COM must log in with a security key, and none is registered that may be used: register one with kfido enroll, or ask your administrator",
         ),
         (
             NoticeCode::NoneUsable,

@@ -180,6 +180,17 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Let a principal register a key with its password alone, once
+    ///
+    /// Until the invitation ends, or a key is registered under it, the password alone gets a ticket for kadmin/*, and for
+    /// nothing else: kfido enroll registers the key. The id of the invitation stays in the record, and an invitation is worth
+    /// one record. Whoever is invited has no key that may be used: where the keys are lost, --replace disables them.
+    ///
+    /// It takes the place of any earlier invitation, sets requires_preauth and clears requires_hwauth, which nothing but a key
+    /// satisfies: kdb5_fido check-config --fix sets it again when the key is there, and so does the next kdb5_fido enroll.
+    ///
+    /// fido_self_enrol of kdc.conf must not be no, and fido_exempt must not name the principal.
+    Invite(InviteOptions),
     /// Show what is demanded of a principal itself, or change that
     ///
     /// Without options it prints the principal's own settings, which hold in place of the realm's: the string attributes
@@ -250,6 +261,25 @@ impl Arguments {
 }
 
 #[derive(Args)]
+pub(crate) struct InviteOptions {
+    /// The principal
+    #[arg(value_name = "PRINC")]
+    pub(crate) principal: String,
+    /// For how long it is open: 24h, 7d
+    #[arg(long = "for", value_name = "DURATION", default_value = "24h", value_parser = parse_lasting)]
+    pub(crate) lasts: u32,
+    /// Ask for a code besides the password: 128 random bits, which are printed once
+    #[arg(long)]
+    pub(crate) code: bool,
+    /// Disable the keys that are there: they are lost
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// End the invitation instead, and set requires_hwauth again where there are keys
+    #[arg(long, conflicts_with_all = ["lasts", "code", "replace"])]
+    pub(crate) close: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct PolicyChange {
     /// The principal
     #[arg(value_name = "PRINC")]
@@ -312,6 +342,11 @@ fn parse_copy(text: &str) -> Result<StoreCopy, &'static str> {
 
 fn parse_seconds(text: &str) -> Result<u32, &'static str> {
     parse_duration(text).map_err(|_| "a duration, such as 90d")
+}
+
+fn parse_lasting(text: &str) -> Result<u32, &'static str> {
+    let seconds = parse_duration(text).ok().filter(|seconds| *seconds > 0);
+    seconds.ok_or("a duration of at least a second, such as 24h")
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use krb5_fido_tools::{
 
 use crate::{
     arguments::{Arguments, Command},
-    check, disable, export, import,
+    check, disable, export, import, invite,
     output::{print_added, print_list, print_removed},
     rename, settings, show, status, usage,
 };
@@ -105,6 +105,7 @@ impl Site<'_> {
                 };
                 import::run(self, file, mode, *any_realm)
             }
+            Command::Invite(options) => invite::run(self, options),
             Command::Policy(change) => settings::run(self, change),
             Command::Status { principal } => status::run(self, principal.as_deref()),
             Command::Usage {

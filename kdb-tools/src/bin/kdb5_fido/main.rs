@@ -8,6 +8,7 @@ mod commands;
 mod disable;
 mod export;
 mod import;
+mod invite;
 mod output;
 mod rename;
 mod settings;

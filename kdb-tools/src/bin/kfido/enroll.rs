@@ -1,16 +1,24 @@
 //! kfido enroll and kfido register.
 
-use std::path::Path;
+use std::{
+    io::{IsTerminal, stdin},
+    path::Path,
+};
 
-use krb5_fido_protocol::fido::policy::{Enrolment, Settings};
+use krb5_fido_protocol::fido::{
+    invite::{InvitationId, code::InvitationCode},
+    policy::{Enrolment, Settings},
+    record::CredentialRecord,
+};
 use krb5_fido_tools::{
     Attempted, ClientRealm, Console, Error, Intent, KadmindError, KeyRequest, Keys, LineByLine, Registered,
     Terminal, agree, check_replaceable, choose_key, choose_rp_id,
     describe::{describe_flags, describe_key, requirements, tell_flags_set},
-    explain_refusal, print, warn_of_unused, write_private,
+    print, warn_of_unused, write_private,
 };
 use krb5_plugin::{OwnedContext, kadm5::Flags};
 use serde_json::Value;
+use time::UtcDateTime;
 
 use crate::{
     PROGRAM,
@@ -19,6 +27,9 @@ use crate::{
     somebody::{name_of, parse, realm_of},
 };
 
+/// How often a code may be typed.
+const CODE_ATTEMPTS: u32 = 3;
+
 pub(crate) fn run(
     session: &mut Session<'_>,
     name: Option<&str>,
@@ -26,6 +37,10 @@ pub(crate) fn run(
 ) -> Result<(), Error> {
     // Before anybody touches a key: the name must be free.
     Keys::choose_label(&session.listed, name)?;
+    if session.is_own() {
+        session.own_keys()?.check_not_held()?;
+    }
+    let invited = Invited::of(session)?;
     let realm = ClientRealm::read(session.context.get(), session.access.realm())?;
     let whose = Whose {
         principal: session.principal(),
@@ -33,11 +48,13 @@ pub(crate) fn run(
         by: session.access.client(),
     };
     let registered = register(&realm, &whose, registration)?;
-    let record = &registered.record;
+    let record = match invited {
+        Some(invited) => &invited.mark(registered, session.principal())?,
+        None => &registered.record,
+    };
     session.reconnect()?;
     let added = session.keys.add(session.principal(), name, record);
-    let added = added
-        .map_err(|error| error.explained(|| explain_refusal(&session.listed, Attempted::Add(record))))?;
+    let added = added.map_err(|error| session.explained(error, Attempted::Add(record)))?;
     let flags = close_password(session);
     let text = match session.as_json {
         true => {
@@ -55,6 +72,60 @@ pub(crate) fn run(
         }
     };
     print(&text).map_err(Error::OutputAfterChange)
+}
+
+/// An open invitation, which the new record says it was made under: that spends it.
+struct Invited {
+    id: InvitationId,
+    /// The code, which whoever is invited was told.
+    code: Option<InvitationCode>,
+}
+
+impl Invited {
+    fn of(session: &Session<'_>) -> Result<Option<Self>, Error> {
+        let Some(invitation) = session.listed.enrolment.open_invitation(UtcDateTime::now()) else {
+            return Ok(None);
+        };
+        let code = match invitation.code() {
+            Some(hash) if session.is_own() => Some(ask_for_code(invitation.id(), hash)?),
+            _ => None,
+        };
+        Ok(Some(Self {
+            id: invitation.id(),
+            code,
+        }))
+    }
+
+    fn mark(&self, registered: Registered, principal: &str) -> Result<CredentialRecord, Error> {
+        let Registered { mut record, product } = registered;
+        let proof = self
+            .code
+            .as_ref()
+            .map(|code| code.prove(self.id, principal.as_bytes(), &record));
+        let proof = proof
+            .transpose()
+            .map_err(|cause| Error::Refused { product, cause })?;
+        record.set_invitation(self.id, proof.as_ref());
+        Ok(record)
+    }
+}
+
+/// Asks until it is the right one, as far as a terminal is there: nothing is sent anywhere.
+fn ask_for_code(id: InvitationId, hash: &[u8; 32]) -> Result<InvitationCode, Error> {
+    for _ in 0..CODE_ATTEMPTS {
+        let typed = Console
+            .ask("Code of the invitation: ", true)
+            .map_err(Error::Terminal)?;
+        match InvitationCode::parse(typed.expose()) {
+            Ok(code) if code.hash(id).is_ok_and(|found| found == *hash) => return Ok(code),
+            Ok(_) => Console.show("That is the code of another invitation."),
+            Err(cause) => Console.show(&format!("{cause}.")),
+        }
+        if !stdin().is_terminal() {
+            break;
+        }
+    }
+    Err(KadmindError::WrongCode.into())
 }
 
 /// Sets the flags of somebody else, as far as kadmind allows it; those before and after.

@@ -3,7 +3,6 @@
 use krb5_fido_tools::{
     Attempted, Error, KadmindError, Removed, confirm,
     describe::{describe_flags, describe_keys, tell_flags_left, tell_keys},
-    explain_refusal,
     format::object,
     print,
 };
@@ -25,8 +24,7 @@ pub(crate) fn list(session: &Session<'_>) -> Result<(), Error> {
 
 pub(crate) fn rename(session: &Session<'_>, old: &str, new: &str) -> Result<(), Error> {
     let renamed = session.keys.rename(session.principal(), old, new);
-    let renamed = renamed
-        .map_err(|error| error.explained(|| explain_refusal(&session.listed, Attempted::Rename { old })))?;
+    let renamed = renamed.map_err(|error| session.explained(error, Attempted::Rename { old, new }))?;
     let principal = &renamed.principal;
     let text = match (session.as_json, renamed.is_changed) {
         (true, is_changed) => {
@@ -48,8 +46,7 @@ pub(crate) fn remove(session: &Session<'_>, label: &str, yes: bool) -> Result<()
         );
         if yes { Ok(true) } else { confirm(&question) }
     });
-    let removed = removed
-        .map_err(|error| error.explained(|| explain_refusal(&session.listed, Attempted::Remove { label })))?;
+    let removed = removed.map_err(|error| session.explained(error, Attempted::Remove { label }))?;
     let flags = open_password(session, &removed);
     let text = match session.as_json {
         true => {

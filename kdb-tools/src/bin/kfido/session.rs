@@ -1,7 +1,7 @@
 //! What is done through kadmind.
 
 use krb5_fido_protocol::fido::policy::Settings;
-use krb5_fido_tools::{Console, Error, KadmindError, Keys, Listed, Terminal};
+use krb5_fido_tools::{Attempted, Console, Error, KadmindError, Keys, Listed, OwnKeys, Terminal};
 use krb5_plugin::OwnedContext;
 
 use crate::{PROGRAM, access::Access, arguments::Arguments};
@@ -48,6 +48,19 @@ impl Session<'_> {
     /// Whose keys are meant, by the name in the database.
     pub(crate) fn principal(&self) -> &str {
         &self.listed.principal
+    }
+
+    /// What kadmind lets whoever logs in do with his own keys.
+    pub(crate) fn own_keys(&self) -> Result<OwnKeys<'_>, Error> {
+        OwnKeys::of(&self.listed, self.context.get())
+    }
+
+    /// The same with a reason, if kadmind refuses something to whoever logs in for himself.
+    pub(crate) fn explained(&self, error: Error, attempted: Attempted<'_>) -> Error {
+        match self.own_keys() {
+            Ok(own) if self.is_own() => error.explained(|| own.explain(attempted)),
+            _ => error,
+        }
     }
 
     /// Whoever logs in is concerned with his own keys.

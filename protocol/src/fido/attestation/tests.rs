@@ -1,5 +1,11 @@
+use base64ct::{Base64, Encoding};
+use time::{Date, Month, Time, UtcDateTime};
+
 use super::*;
 use crate::fido::cose::Algorithm;
+
+/// When the tests take place, unless they say otherwise.
+const NOW: UtcDateTime = at(2026);
 
 /// An ES256 key whose point is not on the curve.
 const KEY: [&[u8]; 4] = [
@@ -50,10 +56,14 @@ fn chain(certificates: &[&[u8]]) -> Vec<u8> {
 
 /// A whole object with this statement.
 fn object(format: &str, statement: &[u8]) -> Vec<u8> {
+    object_over(format, statement, &authenticator_data())
+}
+
+fn object_over(format: &str, statement: &[u8], data: &[u8]) -> Vec<u8> {
     map(&[
         ("fmt", &text(format)),
         ("attStmt", statement),
-        ("authData", &bytes(&authenticator_data())),
+        ("authData", &bytes(data)),
     ])
 }
 
@@ -83,7 +93,37 @@ fn assert_malformed_statement(format: &'static str, map: &[u8]) {
     assert_eq!(statement(format, map), Err(malformed), "{map:02x?}");
 }
 
+/// The middle of a year.
+const fn at(year: i32) -> UtcDateTime {
+    match Date::from_calendar_date(year, Month::July, 1) {
+        Ok(date) => UtcDateTime::new(date, Time::MIDNIGHT),
+        Err(_) => UtcDateTime::UNIX_EPOCH,
+    }
+}
+
+fn pem(der: &[u8]) -> String {
+    let text = Base64::encode_string(der);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
+/// That of a realm with these roots.
+fn roots_policy(roots: &[&[u8]]) -> AttestationPolicy {
+    let text: String = roots.iter().map(|root| pem(root)).collect();
+    AttestationPolicy {
+        roots: Some(AttestationRoots::parse_pem(&text).unwrap()),
+        aaguids: None,
+    }
+}
+
+mod certificates;
+mod chains;
+mod fido_u2f;
+mod made;
+mod packed;
+mod policy;
+mod roots;
 mod statements;
+mod tpm;
 mod vectors;
 
 #[test]

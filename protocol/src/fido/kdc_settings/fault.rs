@@ -41,15 +41,18 @@ pub enum Cause {
     /// More than one value.
     #[error("it stands more than once")]
     Repeated,
-    /// A relation of another version.
-    #[error("this version does not serve this relation")]
-    NotServed,
     /// A name that no relation has.
     #[error("there is no such relation")]
     Unknown,
     /// Not a time.
     #[error("it must be a duration of at least a second, such as 8h")]
     Life,
+    /// Not a number of keys.
+    #[error("it must be a number of at least 1")]
+    Count,
+    /// Not the models of keys.
+    #[error("it must be UUIDs in lower case, such as 2fc0579f-8113-47ea-b116-bb5a8db9202a")]
+    Aaguid,
     /// Not a path, or one from nowhere.
     #[error("it must be an absolute path")]
     RelativePath,

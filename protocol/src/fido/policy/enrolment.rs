@@ -10,10 +10,14 @@ use crate::{
     Error,
     fido::{
         factor::UserVerification,
+        invite::Invitation,
         label::Label,
         record::{CredentialRecord, Requirements},
     },
-    registry::{ATTRIBUTE_INDICATOR, ATTRIBUTE_POLICY, ATTRIBUTE_PREFIX, ATTRIBUTE_USER_VERIFICATION},
+    registry::{
+        ATTRIBUTE_INDICATOR, ATTRIBUTE_INVITE, ATTRIBUTE_POLICY, ATTRIBUTE_PREFIX,
+        ATTRIBUTE_USER_VERIFICATION,
+    },
 };
 
 /// How much of the name of an unreadable attribute is shown, in bytes: as much as `fido:` and a label may take.
@@ -33,6 +37,9 @@ pub struct Enrolment {
     uv: Option<UserVerification>,
     indicators: Option<Vec<String>>,
     refusal: Option<Error>,
+    /// Nobody is invited by one that cannot be read.
+    invitation: Option<Result<Invitation, Error>>,
+    is_invitation_spent: bool,
 }
 
 /// A `fido:` attribute that cannot be read.
@@ -51,14 +58,40 @@ impl Enrolment {
         attributes: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
         let mut enrolment = Self::default();
+        let mut garbled_values = Vec::new();
         for (name, value) in attributes {
+            let garbled = enrolment.garbled.len();
             enrolment.read_attribute(name.as_ref(), value.as_ref());
+            if enrolment.garbled.len() > garbled {
+                garbled_values.push(value);
+            }
         }
         enrolment.first_of_id = find_first_of_id(&enrolment.credentials);
+        enrolment.is_invitation_spent = enrolment.spends_invitation(&garbled_values);
         enrolment
     }
 
+    /// Whether a record bears the id of the invitation, or one that cannot be read has it somewhere.
+    fn spends_invitation<V: AsRef<[u8]>>(&self, garbled_values: &[V]) -> bool {
+        let Some(Ok(invitation)) = &self.invitation else {
+            return false;
+        };
+        let id = invitation.id().to_string();
+        let has_id = |value: &V| {
+            let mut places = value.as_ref().windows(id.len());
+            places.any(|place| place == id.as_bytes())
+        };
+        let mut records = self.credentials.iter().map(|(_, record)| record);
+        records.any(|record| record.invitation() == Some(invitation.id()))
+            || garbled_values.iter().any(has_id)
+    }
+
     fn read_attribute(&mut self, name: &[u8], value: &[u8]) {
+        if name == ATTRIBUTE_INVITE.as_bytes() {
+            let text = str::from_utf8(value).map_err(|_| Error::MalformedInvitation);
+            self.invitation = Some(text.and_then(Invitation::parse));
+            return;
+        }
         if !name.starts_with(ATTRIBUTE_PREFIX.as_bytes()) {
             if let Err(error) = self.read_override(name, value) {
                 self.refusal.get_or_insert(error);
@@ -127,6 +160,29 @@ impl Enrolment {
     /// Why a setting of the principal cannot be read, the first that cannot: then there is no ticket.
     pub const fn refusal(&self) -> Option<Error> {
         self.refusal
+    }
+
+    /// The invitation, open or not, or why it cannot be read.
+    ///
+    /// # Errors
+    /// [`Error::MalformedInvitation`].
+    pub fn invitation(&self) -> Result<Option<&Invitation>, Error> {
+        self.invitation
+            .as_ref()
+            .map(Result::as_ref)
+            .transpose()
+            .map_err(|error| *error)
+    }
+
+    /// Whether a key was registered under the invitation.
+    pub const fn is_invitation_spent(&self) -> bool {
+        self.is_invitation_spent
+    }
+
+    /// The invitation, if a key may be registered under it now.
+    pub fn open_invitation(&self, now: UtcDateTime) -> Option<&Invitation> {
+        let invitation = self.invitation.as_ref()?.as_ref().ok()?;
+        (!self.is_invitation_spent && now <= invitation.until()).then_some(invitation)
     }
 
     /// The principal's own indicators, at least one, in place of the realm's `fido_indicator`.

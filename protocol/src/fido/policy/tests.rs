@@ -2,8 +2,13 @@
 
 use serde_json::{Value, json};
 
+use time::Duration;
+
 use super::*;
-use crate::fido::record::tests::{NOW, record_json};
+use crate::fido::{
+    invite::{Invitation, InvitationId, NewInvitation},
+    record::tests::{NOW, record_json},
+};
 
 mod attributes;
 mod table;
@@ -46,6 +51,22 @@ impl Keys {
 
 fn record(more: Value) -> String {
     record_json("r.org", &[1], &more)
+}
+
+fn invitation_id(number: u8) -> String {
+    InvitationId([number; 16]).to_string()
+}
+
+/// An invitation, number 1, that ends so many seconds from now.
+fn invitation(seconds: i64) -> String {
+    let invitation = Invitation::new(&NewInvitation {
+        id: InvitationId([1; 16]),
+        created: NOW,
+        until: NOW + Duration::seconds(seconds),
+        by: "root/admin@R",
+        code: None,
+    });
+    invitation.unwrap().encode()
 }
 
 fn enrolment(attributes: &[(&str, &str)]) -> Enrolment {

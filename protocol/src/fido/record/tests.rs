@@ -62,6 +62,16 @@ pub(in crate::fido) fn record_json(rp_id: &str, id: &[u8], more: &Value) -> Stri
     Value::Object(members).to_string()
 }
 
+/// A record of ES256.
+pub(in crate::fido) fn es256() -> CredentialRecord {
+    CredentialRecord::parse(&record_json("r.org", &[9; 16], &json!({}))).unwrap()
+}
+
+/// Another one.
+pub(in crate::fido) fn other_es256() -> CredentialRecord {
+    CredentialRecord::parse(&record_json("r.org", &[8; 16], &json!({}))).unwrap()
+}
+
 fn json_with(more: &Value) -> String {
     record_json("r.org", &[9; 16], more)
 }
@@ -189,15 +199,25 @@ fn only_required_members_are_needed() {
 }
 
 #[test]
+fn malformed_invitations_are_refused() {
+    for value in [json!("i"), json!(1), json!("AQEB")] {
+        assert_malformed("invite", value);
+    }
+    for value in [json!("i"), json!({}), json!({"key": "AQ", "sig": "AQ"})] {
+        assert_malformed("invite_proof", value);
+    }
+}
+
+#[test]
 fn unknown_members_are_kept_in_their_place() {
-    let more = json!({"x": {"deep": [1, null]}, "disabled": true, "invite": "i", "y": "\u{0}\\\":"});
+    let more = json!({"x": {"deep": [1, null]}, "disabled": true, "note": "i", "y": "\u{0}\\\":"});
     let mut record = parse_with(&more).unwrap();
     assert_eq!(record.encode().unwrap(), json_with(&more));
     assert_eq!(record.unknown_members().collect::<Vec<_>>(), ["x", "y"]);
     assert_eq!(record.member("invite"), Some(&json!("i")));
     assert_eq!(record.member("z"), None);
     record.set_disabled(false);
-    let rest = json!({"x": {"deep": [1, null]}, "invite": "i", "y": "\u{0}\\\":"});
+    let rest = json!({"x": {"deep": [1, null]}, "note": "i", "y": "\u{0}\\\":"});
     assert_eq!(record.encode().unwrap(), json_with(&rest));
 }
 

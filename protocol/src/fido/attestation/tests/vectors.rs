@@ -2,11 +2,12 @@
 //! registration of a hardware key, `protocol/tests/vectors/hardware-keys.json`.
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::*;
 
 /// What kind of statement, with how many certificates.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     None,
     PackedSelf,
@@ -27,9 +28,12 @@ impl Kind {
     }
 }
 
+fn file() -> Value {
+    serde_json::from_str(include_str!("../../../../tests/vectors/webauthn.json")).unwrap()
+}
+
 fn registration(name: &str) -> Value {
-    let text = include_str!("../../../../tests/vectors/webauthn.json");
-    let file: Value = serde_json::from_str(text).unwrap();
+    let file = file();
     let vectors = file["vectors"].as_array().unwrap();
     let vector = vectors.iter().find(|vector| vector["name"] == name).unwrap();
     vector["registration"].clone()
@@ -39,11 +43,11 @@ fn hexadecimal(value: &Value) -> Vec<u8> {
     hex::decode(value.as_str().unwrap()).unwrap()
 }
 
-fn assert_vector(name: &str, algorithm: Algorithm, kind: &Kind) {
+fn assert_vector(name: &str, algorithm: Algorithm, kind: Kind) {
     let registration = registration(name);
     let object = hexadecimal(&registration["attestation_object"]);
     let parsed = AttestationObject::parse(&object).unwrap();
-    assert_eq!(Kind::of(&parsed.statement), *kind);
+    assert_eq!(Kind::of(&parsed.statement), kind);
     assert_eq!(parsed.credential.id, hexadecimal(&registration["credential_id"]));
     assert_eq!(
         parsed.credential.aaguid.0[..],
@@ -51,6 +55,51 @@ fn assert_vector(name: &str, algorithm: Algorithm, kind: &Kind) {
     );
     assert_eq!(parsed.public_key.algorithm(), algorithm);
     assert!(object.ends_with(parsed.authenticator_data));
+    let hash = Sha256::digest(hexadecimal(&registration["client_data_json"])).into();
+    assert_verifies(&parsed, kind, &hash);
+    assert_chain(&parsed, kind, &hash);
+}
+
+fn assert_verifies(object: &AttestationObject<'_>, kind: Kind, hash: &[u8; 32]) {
+    let attested = object.verify(hash).unwrap();
+    let expected = match kind {
+        Kind::None => matches!(attested, Attested::None),
+        Kind::PackedSelf => matches!(attested, Attested::SelfSigned),
+        Kind::Packed(_) | Kind::Tpm(_) | Kind::FidoU2f => matches!(attested, Attested::Certified(_)),
+    };
+    assert!(expected, "{attested:?}");
+    let refused = match kind {
+        Kind::None => None,
+        Kind::Tpm(_) => Some(StatementError::TpmExtraData),
+        _ => Some(StatementError::BadSignature),
+    };
+    assert_eq!(object.verify(&[0; 32]).err(), refused);
+}
+
+/// Under the root of the vectors, and under that of the recorded key.
+fn assert_chain(object: &AttestationObject<'_>, kind: Kind, hash: &[u8; 32]) {
+    let verify = |root: &[u8]| roots_policy(&[root]).verify(object, hash, NOW).err();
+    let refused = match kind {
+        Kind::None => Some(StatementError::NotAttested),
+        Kind::PackedSelf => Some(StatementError::SelfAttested),
+        // Its AAGUID is not zero.
+        Kind::FidoU2f => Some(StatementError::UnattestedAaguid),
+        Kind::Packed(_) | Kind::Tpm(_) => None,
+    };
+    assert_eq!(verify(&hexadecimal(&file()["attestation_root"])), refused);
+    let refused = refused.filter(|_| kind != Kind::FidoU2f);
+    let refused = refused.unwrap_or(StatementError::UnknownRoot);
+    assert_eq!(verify(&recorded_certificate()), Some(refused));
+}
+
+fn recorded() -> Value {
+    let text = include_str!("../../../../tests/vectors/hardware-keys.json");
+    let file: Value = serde_json::from_str(text).unwrap();
+    file["registrations"][0].clone()
+}
+
+fn recorded_certificate() -> Vec<u8> {
+    hexadecimal(&recorded()["attestation_statement"]["x5c"][0])
 }
 
 fn assert_refused(name: &str, cause: &str) {
@@ -61,37 +110,37 @@ fn assert_refused(name: &str, cause: &str) {
 
 #[test]
 fn none_es256() {
-    assert_vector("none-es256", Algorithm::Es256, &Kind::None);
+    assert_vector("none-es256", Algorithm::Es256, Kind::None);
 }
 
 #[test]
 fn packed_self_es256() {
-    assert_vector("packed-self-es256", Algorithm::Es256, &Kind::PackedSelf);
+    assert_vector("packed-self-es256", Algorithm::Es256, Kind::PackedSelf);
 }
 
 #[test]
 fn none_es256_cross_origin() {
-    assert_vector("none-es256-crossOrigin", Algorithm::Es256, &Kind::None);
+    assert_vector("none-es256-crossOrigin", Algorithm::Es256, Kind::None);
 }
 
 #[test]
 fn none_es256_top_origin() {
-    assert_vector("none-es256-topOrigin", Algorithm::Es256, &Kind::None);
+    assert_vector("none-es256-topOrigin", Algorithm::Es256, Kind::None);
 }
 
 #[test]
 fn none_es256_long_credential_id() {
-    assert_vector("none-es256-long-credential-id", Algorithm::Es256, &Kind::None);
+    assert_vector("none-es256-long-credential-id", Algorithm::Es256, Kind::None);
 }
 
 #[test]
 fn packed_es256() {
-    assert_vector("packed-es256", Algorithm::Es256, &Kind::Packed(1));
+    assert_vector("packed-es256", Algorithm::Es256, Kind::Packed(1));
 }
 
 #[test]
 fn packed_es384() {
-    assert_vector("packed-es384", Algorithm::Es384, &Kind::Packed(1));
+    assert_vector("packed-es384", Algorithm::Es384, Kind::Packed(1));
 }
 
 #[test]
@@ -101,12 +150,12 @@ fn packed_es512() {
 
 #[test]
 fn packed_rs256() {
-    assert_vector("packed-rs256", Algorithm::Rs256, &Kind::Packed(1));
+    assert_vector("packed-rs256", Algorithm::Rs256, Kind::Packed(1));
 }
 
 #[test]
 fn packed_eddsa() {
-    assert_vector("packed-eddsa", Algorithm::EdDsa, &Kind::Packed(1));
+    assert_vector("packed-eddsa", Algorithm::EdDsa, Kind::Packed(1));
 }
 
 #[test]
@@ -116,7 +165,7 @@ fn packed_ed448() {
 
 #[test]
 fn tpm_es256() {
-    assert_vector("tpm-es256", Algorithm::Es256, &Kind::Tpm(1));
+    assert_vector("tpm-es256", Algorithm::Es256, Kind::Tpm(1));
 }
 
 #[test]
@@ -133,14 +182,12 @@ fn apple_es256() {
 
 #[test]
 fn fido_u2f_es256() {
-    assert_vector("fido-u2f-es256", Algorithm::Es256, &Kind::FidoU2f);
+    assert_vector("fido-u2f-es256", Algorithm::Es256, Kind::FidoU2f);
 }
 
 #[test]
 fn register_ipa() {
-    let text_of_file = include_str!("../../../../tests/vectors/hardware-keys.json");
-    let file: Value = serde_json::from_str(text_of_file).unwrap();
-    let recorded = &file["registrations"][0];
+    let recorded = recorded();
     let members = &recorded["attestation_statement"];
     let (signature, certificate) = (hexadecimal(&members["sig"]), hexadecimal(&members["x5c"][0]));
     let statement = map(&[
@@ -163,4 +210,14 @@ fn register_ipa() {
     assert_eq!(parsed.statement, expected);
     assert_eq!(parsed.authenticator_data, data);
     assert_eq!((parsed.credential.id.len(), parsed.data.counter), (64, 2));
+
+    let hash = hexadecimal(&recorded["client_data_hash"]).try_into().unwrap();
+    assert_verifies(&parsed, Kind::Packed(1), &hash);
+    let shown = parsed.statement.certificate().unwrap().unwrap().to_string();
+    let names = r#""Yubico U2F EE Serial 925514160", issued by "Yubico U2F Root CA Serial 457200631""#;
+    assert_eq!(shown, names);
+    let verify = |root: &[u8]| roots_policy(&[root]).verify(&parsed, &hash, NOW).err();
+    assert_eq!(verify(&certificate), None);
+    let other = hexadecimal(&file()["attestation_root"]);
+    assert_eq!(verify(&other), Some(StatementError::UnknownRoot));
 }

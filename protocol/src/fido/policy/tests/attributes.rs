@@ -9,7 +9,7 @@ fn defaults_of_a_realm() {
     assert_eq!(settings.exempt, Exemptions::default());
     assert_eq!(settings.uv, UserVerification::Preferred);
     assert_eq!(settings.algorithms, Algorithm::ALL);
-    assert_eq!(settings.self_enrol, SelfEnrol::No);
+    assert_eq!(settings.self_enrol, SelfEnrol::Invited);
 }
 
 #[test]
@@ -25,9 +25,9 @@ fn policy_words() {
 
 #[test]
 fn self_enrolment_words() {
-    assert_eq!(SelfEnrol::parse("no"), Ok(SelfEnrol::No));
-    assert_eq!(SelfEnrol::parse("password"), Ok(SelfEnrol::Password));
-    assert_eq!(SelfEnrol::parse("invited"), Err(Error::UnsupportedSelfEnrolment));
+    for word in [SelfEnrol::No, SelfEnrol::Invited, SelfEnrol::Password] {
+        assert_eq!(SelfEnrol::parse(word.as_str()), Ok(word));
+    }
     for word in ["", "No", "yes", "false", "password "] {
         assert_eq!(SelfEnrol::parse(word), Err(Error::UnknownSelfEnrolment));
     }

@@ -69,7 +69,10 @@ struct Case {
     for_kadmin: bool,
     requires_hwauth: bool,
     self_enrol: SelfEnrol,
+    is_invited: bool,
 }
+
+const SELF_ENROL: [SelfEnrol; 3] = [SelfEnrol::No, SelfEnrol::Invited, SelfEnrol::Password];
 
 impl Case {
     /// Every combination, with `alice` who is not exempt and two who are.
@@ -78,14 +81,15 @@ impl Case {
         for policy in POLICIES {
             for keys in KEYS {
                 for name in ["alice", "host/a.example.com", "WELLKNOWN/ANONYMOUS"] {
-                    for flags in 0..8 {
+                    for flags in 0..24 {
                         cases.push(Self {
                             policy,
                             keys,
                             name,
                             for_kadmin: flags & 1 != 0,
                             requires_hwauth: flags & 2 != 0,
-                            self_enrol: [SelfEnrol::No, SelfEnrol::Password][flags >> 2],
+                            is_invited: flags & 4 != 0,
+                            self_enrol: SELF_ENROL[flags >> 3],
                         });
                     }
                 }
@@ -110,12 +114,19 @@ impl Case {
         }
     }
 
+    fn enrolment(&self) -> Enrolment {
+        match self.is_invited {
+            true => self.keys.with("fido_invite", &invitation(1)),
+            false => self.keys.enrolment(),
+        }
+    }
+
     fn offer(&self) -> Offer {
-        offer(&self.subject(&self.settings(), &self.keys.enrolment()))
+        offer(&self.subject(&self.settings(), &self.enrolment()))
     }
 
     fn requires_factor(&self) -> bool {
-        requires_factor(&self.subject(&self.settings(), &self.keys.enrolment())).unwrap()
+        requires_factor(&self.subject(&self.settings(), &self.enrolment())).unwrap()
     }
 
     /// The cell of the table, with nothing over it.
@@ -138,14 +149,24 @@ impl Case {
             Policy::Required if is_left_alone => Policy::Enrolled,
             other => other,
         };
-        let may_enrol = self.self_enrol == SelfEnrol::Password && self.keys == Keys::None;
-        let offer = match may_enrol && self.for_kadmin {
-            true => Offer::None,
-            false => Self::cell(policy, self.keys),
+        let is_let = match self.self_enrol {
+            SelfEnrol::No => false,
+            SelfEnrol::Invited => self.is_invited,
+            SelfEnrol::Password => self.is_invited || self.keys == Keys::None,
+        };
+        let may_enrol = is_let && !is_left_alone && self.keys != Keys::Usable;
+        let offer = match (may_enrol, Self::cell(policy, self.keys)) {
+            (true, _) if self.for_kadmin => Offer::None,
+            (true, Offer::NoneUsable) => Offer::EnrolRequired,
+            (_, offer) => offer,
+        };
+        let none_usable = match may_enrol {
+            true => Offer::EnrolRequired,
+            false => Offer::NoneUsable,
         };
         match (self.requires_hwauth, offer) {
             (true, Offer::None) => Offer::EnrolRequired,
-            (true, Offer::FidoOrNone(0)) => Offer::NoneUsable,
+            (true, Offer::FidoOrNone(0)) => none_usable,
             (true, Offer::FidoOrNone(_)) => Offer::Fido,
             (_, offer) => offer,
         }
@@ -155,7 +176,7 @@ impl Case {
 #[test]
 fn every_combination_of_the_rules() {
     let cases = Case::all();
-    assert_eq!(cases.len(), 3 * 4 * 3 * 8);
+    assert_eq!(cases.len(), 3 * 4 * 3 * 24);
     for case in cases {
         assert_eq!(case.offer(), case.expected(), "{case:?}");
     }
@@ -192,6 +213,7 @@ const KADMIN: Case = Case {
     for_kadmin: true,
     requires_hwauth: false,
     self_enrol: SelfEnrol::No,
+    is_invited: false,
 };
 
 #[test]
@@ -248,6 +270,102 @@ fn who_is_enrolled_may_not_enrol_by_password() {
     }
 }
 
+const INVITED: Case = Case {
+    policy: Policy::Required,
+    keys: Keys::None,
+    self_enrol: SelfEnrol::Invited,
+    is_invited: true,
+    ..KADMIN
+};
+
+#[test]
+fn who_is_invited_gets_a_kadmin_ticket_by_password_and_a_notice_for_others() {
+    for keys in [Keys::None, Keys::Disabled, Keys::Garbled] {
+        let case = Case { keys, ..INVITED };
+        assert_eq!((case.offer(), case.requires_factor()), (Offer::None, false));
+        let other = Case {
+            for_kadmin: false,
+            ..case
+        };
+        assert_eq!(
+            (other.offer(), other.requires_factor()),
+            (Offer::EnrolRequired, true)
+        );
+    }
+}
+
+#[test]
+fn who_has_a_usable_key_must_use_it_invited_or_not() {
+    let case = Case {
+        keys: Keys::Usable,
+        ..INVITED
+    };
+    assert_eq!((case.offer(), case.requires_factor()), (Offer::Fido, true));
+}
+
+#[test]
+fn invitation_counts_for_nothing_where_nobody_enrols_himself() {
+    let case = Case {
+        self_enrol: SelfEnrol::No,
+        ..INVITED
+    };
+    assert_eq!(
+        (case.offer(), case.requires_factor()),
+        (Offer::EnrolRequired, true)
+    );
+}
+
+#[test]
+fn whom_required_leaves_alone_does_not_enrol_himself() {
+    let subject = |name: &'static [u8], settings: &Settings| {
+        let enrolment = Keys::Disabled.with("fido_invite", &invitation(1));
+        let subject = Subject {
+            name,
+            for_kadmin: true,
+            ..alice(settings, &enrolment)
+        };
+        (may_enrol(&subject), limits_administration(&subject))
+    };
+    let settings = realm(Policy::Enrolled);
+    assert_eq!(subject(b"alice", &settings), (true, true));
+    assert_eq!(subject(b"host/a.example.com", &settings), (false, false));
+}
+
+/// Who may enrol with these attributes.
+fn may_enrol_with(attributes: &[(&str, &str)]) -> bool {
+    let settings = realm(Policy::Required);
+    may_enrol(&alice(&settings, &enrolment(attributes)))
+}
+
+#[test]
+fn invitation_that_a_record_bears_is_spent() {
+    let open = invitation(1);
+    for (bears, may) in [(invitation_id(1), false), (invitation_id(2), true)] {
+        let record = record(json!({"disabled": true, "invite": bears}));
+        let attributes = [("fido_invite", open.as_str()), ("fido:a", &record)];
+        assert_eq!(may_enrol_with(&attributes), may);
+    }
+}
+
+#[test]
+fn invitation_that_a_garbled_record_may_bear_is_spent() {
+    let open = invitation(1);
+    for (garbled, may) in [
+        (format!(r#"{{"v":1,"invite":"{}""#, invitation_id(1)), false),
+        ("{".to_owned(), true),
+    ] {
+        let attributes = [("fido:a", garbled.as_str()), ("fido_invite", &open)];
+        assert_eq!(may_enrol_with(&attributes), may);
+    }
+}
+
+#[test]
+fn invitation_that_has_ended_or_cannot_be_read_invites_nobody() {
+    assert!(may_enrol_with(&[("fido_invite", &invitation(0))]));
+    assert!(!may_enrol_with(&[("fido_invite", &invitation(-1))]));
+    assert!(!may_enrol_with(&[("fido_invite", "soon")]));
+}
+
 #[test]
 fn nobody_enrols_by_password_unless_the_realm_says_so() {
     let case = Case {
@@ -265,12 +383,14 @@ fn nobody_enrols_by_password_unless_the_realm_says_so() {
 fn hardware_flag_is_never_offered_the_password_alone() {
     let flagged = Case::all().into_iter().filter(|case| case.requires_hwauth);
     for case in flagged {
-        let expected = match case.keys {
-            Keys::None => Offer::EnrolRequired,
-            Keys::Usable => Offer::Fido,
-            Keys::Disabled | Keys::Garbled => Offer::NoneUsable,
+        let is_noticed = match case.keys {
+            Keys::None => case.offer() == Offer::EnrolRequired,
+            Keys::Usable => case.offer() == Offer::Fido,
+            Keys::Disabled | Keys::Garbled => {
+                matches!(case.offer(), Offer::EnrolRequired | Offer::NoneUsable)
+            }
         };
-        assert_eq!(case.offer(), expected, "{case:?}");
+        assert!(is_noticed, "{case:?}");
     }
 }
 

@@ -1,0 +1,7 @@
+//! See [`krb5_fido_fuzz::attestation_statement`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    krb5_fido_fuzz::attestation_statement(data);
+});
