@@ -200,3 +200,40 @@ impl<'a> Entry<'a> {
         move |failure| Error::database(failure, &self.name, doing)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(values: [Option<&str>; 2], requires_hwauth: bool) -> State {
+        State {
+            values: values.map(|value| value.map(str::to_owned)).to_vec(),
+            flags: Flags {
+                requires_preauth: true,
+                requires_hwauth,
+            },
+        }
+    }
+
+    /// The attributes are the new label of a key and its old one.
+    #[test]
+    fn a_change_is_taken_back_as_far_as_it_was_made() {
+        let before = state([None, Some("key")], false);
+        let change = Change {
+            attributes: vec!["fido:new".to_owned(), "fido:old".to_owned()],
+            after: state([Some("key"), None], true),
+            before: before.clone(),
+            doing: "",
+        };
+        for made in [
+            state([None, Some("key")], false),
+            state([Some("key"), Some("key")], false),
+            state([Some("key"), None], false),
+            state([Some("key"), None], true),
+        ] {
+            assert!(change.undone(&made) == before);
+        }
+        let others = state([Some("another"), Some("third")], false);
+        assert!(change.undone(&others) == others);
+    }
+}
