@@ -188,7 +188,7 @@ fn tell_flags_left(removed: &Removed) -> String {
     format!("{hwauth}; {preauth}")
 }
 
-pub(crate) fn describe_flags(flags: Flags) -> [(String, Value); 2] {
+fn describe_flags(flags: Flags) -> [(String, Value); 2] {
     [
         ("requires_preauth".to_owned(), json!(flags.requires_preauth)),
         ("requires_hwauth".to_owned(), json!(flags.requires_hwauth)),
