@@ -151,12 +151,27 @@ fn output_that_cannot_be_written() {
     assert_failed(&run_to_full_device(&realm, "add alice -"), &after_change);
     assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
     let before = Snapshot::of(&realm, "alice");
-    for arguments in ["list", "list --json", "list alice"] {
+    for arguments in [
+        "list",
+        "list --json",
+        "list alice",
+        "show alice",
+        "export",
+        "enable alice key1",
+        "rename alice key1 key1",
+    ] {
         assert_failed(&run_to_full_device(&realm, arguments), CANNOT);
     }
     assert_unchanged(&realm, &before);
+    for arguments in [
+        "disable alice key1",
+        "enable alice key1",
+        "rename alice key1 key2",
+    ] {
+        assert_failed(&run_to_full_device(&realm, arguments), &after_change);
+    }
     assert_failed(
-        &run_to_full_device(&realm, "remove alice key1 --yes --json"),
+        &run_to_full_device(&realm, "remove alice key2 --yes --json"),
         &after_change,
     );
     assert_eq!(flags(&realm, "alice"), PREAUTH_ALONE);
