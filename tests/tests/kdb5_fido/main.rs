@@ -22,6 +22,7 @@ mod list;
 mod policy;
 mod remove;
 mod rename;
+mod round_trip;
 mod show;
 mod status;
 mod support;
