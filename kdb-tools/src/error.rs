@@ -473,18 +473,18 @@ impl Error {
             kadm5::UNKNOWN_PRINCIPAL => Self::UnknownPrincipal { principal },
             code if kadm5::REFUSALS.contains(&code) => KadmindError::Refused {
                 doing,
-                text: text(failure),
+                text: failure.text(),
                 reason: None,
             }
             .into(),
             kadm5::STRINGS_TOO_LONG => Self::AttributesFull { principal },
             kadm5::UPDATE_LOG_ERROR => Self::UpdateLogFull {
                 doing,
-                text: text(failure),
+                text: failure.text(),
             },
             _ => Self::Database {
                 doing,
-                text: text(failure),
+                text: failure.text(),
             },
         }
     }
@@ -495,9 +495,4 @@ fn describe(path: &Path) -> String {
         return "standard input".to_owned();
     }
     path.display().to_string()
-}
-
-/// What krb5 says of a failure.
-pub(crate) fn text(failure: Failure) -> String {
-    failure.message.unwrap_or_else(|| failure.error.text())
 }

@@ -6,7 +6,7 @@ use krb5_plugin::{
     kadm5::{self, Authentication, Database, Server},
 };
 
-use crate::{Error, Keys, error::text, store::Place};
+use crate::{Error, Keys, store::Place};
 
 impl<'a> Keys<'a> {
     /// Connects to kadmind as `client`, a principal with its realm.
@@ -32,12 +32,12 @@ impl<'a> Keys<'a> {
                 match kadm5::UNREACHABLE.contains(&failure.error.code()) {
                     true => KadmindError::Unreachable {
                         realm,
-                        text: text(failure),
+                        text: failure.text(),
                     },
                     false => KadmindError::Unavailable {
                         realm,
                         client,
-                        text: text(failure),
+                        text: failure.text(),
                     },
                 }
                 .into()

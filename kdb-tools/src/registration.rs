@@ -9,6 +9,8 @@ use std::time::Duration;
 use krb5_fido_keys::{Assertion, AssertionRequest, CredentialRequest, Device, DeviceInfo, Pin, Verification};
 use krb5_fido_protocol::{
     fido::{
+        admission::check_registration,
+        attestation::AttestationPolicy,
         client_data::{FidoClientData, Purpose},
         cose::Algorithm,
         factor::{FidoAssertion, UserVerification},
@@ -113,8 +115,8 @@ impl ChosenKey {
     /// Registers it, verifies what it returned, and has it make one assertion that is checked as the KDC would.
     ///
     /// # Errors
-    /// [`Error::KeyExcluded`], [`Error::Refused`], [`Error::Key`], [`Error::MalformedPin`], [`Error::Terminal`],
-    /// [`Error::Random`].
+    /// [`Error::KeyExcluded`], [`Error::Refused`], [`Error::NotAttested`], [`Error::Key`], [`Error::MalformedPin`],
+    /// [`Error::Terminal`], [`Error::Random`].
     pub fn register(
         mut self,
         request: &KeyRequest<'_>,
@@ -151,8 +153,12 @@ impl ChosenKey {
             })
         };
 
-        terminal.show(&format!("Touch {product} once more, to try it."));
         let first = record(registration.counter).map_err(refused)?;
+        // As whoever stores the record will: whom the realm believes he knows.
+        let takes_all = AttestationPolicy::default();
+        check_registration(&first, request.principal.as_bytes(), &takes_all, now())
+            .map_err(|cause| Error::NotAttested { cause })?;
+        terminal.show(&format!("Touch {product} once more, to try it."));
         let counter = check_login(&mut self.device, request, first, pin.as_ref(), refused)?;
         Ok(Registered {
             record: record(counter).map_err(refused)?,
@@ -196,12 +202,10 @@ impl ChosenKey {
             verification,
             timeout: TOUCH_TIMEOUT,
         });
-        let created = made.map_err(|error| match error {
+        made.map_err(|error| match error {
             krb5_fido_keys::Error::CredentialExcluded => request.excluded(&self.product),
             other => other.into(),
-        })?;
-        created.verify_attestation()?;
-        Ok(created)
+        })
     }
 }
 

@@ -15,7 +15,6 @@ use crate::{
     ClientRealm, Error, Listed,
     admit::Gate,
     entry::{Change, Entry, State, settle},
-    error::text,
     flags::closing_flags,
     invitation::closed_invitation,
 };
@@ -120,7 +119,7 @@ impl Store {
             })
             .map_err(|failure| Error::DatabaseUnavailable {
                 realm: self.realm.clone(),
-                text: text(failure),
+                text: failure.text(),
             })
     }
 }
@@ -207,7 +206,7 @@ impl Keys<'_> {
     pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
         self.database.principals().map_err(|failure| Error::Database {
             doing: "listing principals".to_owned(),
-            text: text(failure),
+            text: failure.text(),
         })
     }
 

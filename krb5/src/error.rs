@@ -137,6 +137,11 @@ impl Failure {
             message: Some(message.into()),
         }
     }
+
+    /// What krb5 says of it.
+    pub fn text(&self) -> String {
+        self.message.clone().unwrap_or_else(|| self.error.text())
+    }
 }
 
 impl From<Error> for Failure {

@@ -208,7 +208,7 @@ fn whole_realm() {
          bob@KRBTEST.COM                  1 keys, 0 usable  SF-FIDO, then a notice: no registered key may be used  \
          never used\n\
          KRBTEST.COM\n    fido_policy         enrolled\n    fido_uv             preferred\n    \
-         enrolled            2\n    cannot log in       1\n    state store         {}/fido\n",
+         fido_self_enrol     invited\n    enrolled            2\n    cannot log in       1\n    state store         {}/fido\n",
         realm.dir().display()
     );
     assert_done(&told, &expected, "");

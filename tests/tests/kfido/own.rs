@@ -1,6 +1,7 @@
-//! Users and their own keys, where the ACL file of kadmind lets them.
+//! Users and their own keys, where the ACL file of kadmind lets them and nothing else has a say.
 
-use krb5_fido_tests::{PASSWORD, enrol, kadmin};
+use krb5_fido_tests::{PASSWORD, attribute, enrol, kadmin};
+use serde_json::{Value, json};
 
 use crate::{
     json,
@@ -10,6 +11,16 @@ use crate::{
 const ACL: &str = "alice@KRBTEST.COM im alice@KRBTEST.COM";
 const ASKED: &str = "Password for alice@KRBTEST.COM: \n";
 const TOUCH: &str = "Touch your security key (software key) to log in to KRBTEST.COM.\n";
+
+/// alice has a key that was registered long ago: kfido waits a while after the first.
+fn enrol_long_ago(site: &Site, label: &str) {
+    enrol(&site.realm, "alice", &site.key, label);
+    let name = format!("fido:{label}");
+    let record = attribute(&site.realm, "alice", &name).unwrap();
+    let mut record: Value = serde_json::from_str(&record).unwrap();
+    record["created"] = json!("2026-01-02T03:04:05Z");
+    kadmin(&site.realm, &["setstr", "alice", &name, &record.to_string()]);
+}
 
 #[test]
 fn a_user_registers_his_first_key_with_his_password() {
@@ -45,7 +56,7 @@ fn a_user_is_the_principal_of_the_default_cache() {
 #[test]
 fn a_further_key_takes_a_touch_of_the_first() {
     let site = Site::with_acl(ACL);
-    enrol(&site.realm, "alice", &site.key, "first");
+    enrol_long_ago(&site, "first");
     let second = site
         .realm
         .softkey("second", krb5_testrealm::Presence::Auto)
@@ -82,7 +93,7 @@ fn a_further_key_takes_a_touch_of_the_first() {
 #[test]
 fn a_user_who_removes_his_last_key_is_told_what_his_flag_means() {
     let site = Site::with_acl(ACL);
-    enrol(&site.realm, "alice", &site.key, "blue");
+    enrol_long_ago(&site, "blue");
     site.add_to_keytab("alice");
     let before = site.flags("alice");
     let removed = site.by("alice", &["remove", "blue", "--yes"]);

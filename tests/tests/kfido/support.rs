@@ -25,12 +25,15 @@ impl Site {
         Self::of(Realm::builder(), None)
     }
 
-    /// The same with these lines in the ACL file of kadmind, besides that of administrators.
+    /// The same with these lines in the ACL file of kadmind, besides that of administrators, and without a module of ours in
+    /// kadmind, which would have a say about them.
     pub(crate) fn with_acl(lines: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("acl");
         fs::write(&path, format!("*/admin@KRBTEST.COM *\n{lines}\n")).unwrap();
-        let builder = Realm::builder().kdc_relation("acl_file", path.to_str().unwrap());
+        let builder = Realm::builder()
+            .kdc_relation("acl_file", path.to_str().unwrap())
+            .kdc_relation("plugins/kadm5_auth:disable", "fido");
         Self::of(builder, Some(directory))
     }
 

@@ -69,7 +69,7 @@ fn each_value_that_krb5kdc_refuses_is_refused_with_the_same_line() {
     for value in [
         "fido_policy = Enrolled",
         "fido_exempt = ho?t",
-        "fido_self_enrol = invited",
+        "fido_self_enrol = yes",
         "fido_indicator = \"\"",
         "fido_state_dir = fido",
         "fido_aaguids = x",
