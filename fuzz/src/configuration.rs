@@ -43,7 +43,10 @@ fn assert_words(value: &str) {
         Policy::parse(value).is_ok(),
         is_one_of(&["permissive", "enrolled", "required"])
     );
-    assert_eq!(SelfEnrol::parse(value).is_ok(), is_one_of(&["no", "password"]));
+    assert_eq!(
+        SelfEnrol::parse(value).is_ok(),
+        is_one_of(&["no", "invited", "password"])
+    );
     let uv = UserVerification::parse(value);
     assert_eq!(uv.is_ok(), is_one_of(&["discouraged", "preferred", "required"]));
     assert!(uv.is_err() || uv.is_ok_and(|uv| uv.as_str() == value));

@@ -141,7 +141,10 @@ impl<'a> Entry<'a> {
         let attributes = &change.attributes;
         if let Ok(now) = self.read(attributes) {
             let undone = change.undone(&now);
-            let _ = self.set_values(attributes, &now, &undone);
+            // To the end, whatever fails: what the update log cannot take is written all the same.
+            for (attribute, value) in steps(attributes, &now, &undone) {
+                let _ = self.database.set_string(&self.handle, attribute, value);
+            }
             let _ = self.set_flags(&now, &undone);
         }
         if self.read(attributes).is_ok_and(|now| now == change.undone(&now)) {
@@ -177,16 +180,9 @@ impl<'a> Entry<'a> {
             .and_then(|()| self.set_flags(from, to))
     }
 
-    /// Removes last: where nothing can be locked, a login in between must not find a principal without its keys.
     fn set_values(&self, attributes: &[String], from: &State, to: &State) -> Result<(), Failure> {
-        for is_set in [true, false] {
-            for (attribute, (from, to)) in attributes.iter().zip(from.values.iter().zip(&to.values)) {
-                if from != to && to.is_some() == is_set {
-                    self.database.set_string(&self.handle, attribute, to.as_deref())?;
-                }
-            }
-        }
-        Ok(())
+        let mut steps = steps(attributes, from, to);
+        steps.try_for_each(|(attribute, value)| self.database.set_string(&self.handle, attribute, value))
     }
 
     fn set_flags(&self, from: &State, to: &State) -> Result<(), Failure> {
@@ -198,5 +194,59 @@ impl<'a> Entry<'a> {
 
     fn failed(&self, doing: &'static str) -> impl Fn(Failure) -> Error {
         move |failure| Error::database(failure, &self.name, doing)
+    }
+}
+
+/// What is to be set and what is to be removed, in this order: where nothing can be locked, a login in between must not find
+/// a principal without its keys.
+fn steps<'a>(
+    attributes: &'a [String],
+    from: &'a State,
+    to: &'a State,
+) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+    let values = from.values.iter().zip(&to.values);
+    let (set, removed): (Vec<_>, Vec<_>) = attributes
+        .iter()
+        .zip(values)
+        .filter(|(_, (from, to))| from != to)
+        .map(|(attribute, (_, to))| (attribute.as_str(), to.as_deref()))
+        .partition(|(_, value)| value.is_some());
+    set.into_iter().chain(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(values: [Option<&str>; 2], requires_hwauth: bool) -> State {
+        State {
+            values: values.map(|value| value.map(str::to_owned)).to_vec(),
+            flags: Flags {
+                requires_preauth: true,
+                requires_hwauth,
+            },
+        }
+    }
+
+    /// The attributes are the new label of a key and its old one.
+    #[test]
+    fn a_change_is_taken_back_as_far_as_it_was_made() {
+        let before = state([None, Some("key")], false);
+        let change = Change {
+            attributes: vec!["fido:new".to_owned(), "fido:old".to_owned()],
+            after: state([Some("key"), None], true),
+            before: before.clone(),
+            doing: "",
+        };
+        for made in [
+            state([None, Some("key")], false),
+            state([Some("key"), Some("key")], false),
+            state([Some("key"), None], false),
+            state([Some("key"), None], true),
+        ] {
+            assert!(change.undone(&made) == before);
+        }
+        let others = state([Some("another"), Some("third")], false);
+        assert!(change.undone(&others) == others);
     }
 }

@@ -3,7 +3,7 @@
 use krb5_fido_protocol::fido::admission::own;
 use krb5_plugin::{
     OwnedContext,
-    kadm5::{Authentication, Database, Server},
+    kadm5::{self, Authentication, Database, Server},
 };
 
 use crate::{Error, Keys, error::text, store::Place};
@@ -12,7 +12,7 @@ impl<'a> Keys<'a> {
     /// Connects to kadmind as `client`, a principal with its realm.
     ///
     /// # Errors
-    /// [`KadmindError::Unavailable`].
+    /// [`KadmindError::Unreachable`], [`KadmindError::Unavailable`].
     pub fn connect(
         context: &'a OwnedContext,
         server: &Server<'_>,
@@ -28,10 +28,17 @@ impl<'a> Keys<'a> {
                 database,
             })
             .map_err(|failure| {
-                KadmindError::Unavailable {
-                    realm: server.realm.to_owned(),
-                    client: client.to_owned(),
-                    text: text(failure),
+                let (realm, client) = (server.realm.to_owned(), client.to_owned());
+                match kadm5::UNREACHABLE.contains(&failure.error.code()) {
+                    true => KadmindError::Unreachable {
+                        realm,
+                        text: text(failure),
+                    },
+                    false => KadmindError::Unavailable {
+                        realm,
+                        client,
+                        text: text(failure),
+                    },
                 }
                 .into()
             })
@@ -58,10 +65,18 @@ pub enum KadmindError {
         /// What krb5 says.
         text: String,
     },
-    /// kadmind cannot be reached, or does not take the ticket.
+    /// No kadmind answers.
     #[error(
-        "{text} while connecting to kadmind of {realm} as {client}: see admin_server in krb5.conf, or name it with -s"
+        "{text} while connecting to kadmind of {realm}: see admin_server in krb5.conf, or name it with -s"
     )]
+    Unreachable {
+        /// The realm.
+        realm: String,
+        /// What krb5 says.
+        text: String,
+    },
+    /// There is no ticket, or kadmind does not take it.
+    #[error("{text} while connecting to kadmind of {realm} as {client}")]
     Unavailable {
         /// The realm.
         realm: String,
@@ -91,8 +106,8 @@ pub enum KadmindError {
     WrongCode,
     /// A key is stored, and the flags are not.
     #[error(
-        "{cause}; the key is registered all the same, but the flags of {principal} do not demand it: kdb5_fido \
-         check-config --fix sets them on the KDC"
+        "the key is registered, but the flags of {principal} do not demand it, which kdb5_fido check-config --fix mends on \
+         the KDC: {cause}"
     )]
     FlagsNotSet {
         /// The principal.
@@ -102,8 +117,8 @@ pub enum KadmindError {
     },
     /// The last key is gone, and the flag is not.
     #[error(
-        "{cause}; the key is removed all the same, but requires_hwauth of {principal} is set: until kadmin modprinc clears \
-         it, the password alone will not do"
+        "the key is removed, but the password alone will not do for {principal} until requires_hwauth is cleared, with \
+         kadmin modprinc -requires_hwauth: {cause}"
     )]
     FlagNotCleared {
         /// The principal.

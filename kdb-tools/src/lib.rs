@@ -38,7 +38,9 @@ pub use kadmind::KadmindError;
 pub use listed::Listed;
 pub use overrides::{Overrides, OwnSettings, Setting};
 pub use own::{Attempted, OwnKeys};
-pub use plugin::{CLIENT_MODULE, Interface, KDC_MODULE, Loading, Module, POLICY_MODULE, Plugin};
+pub use plugin::{
+    CLIENT_MODULE, Interface, KADMIND_MODULE, KDC_MODULE, Loading, Module, POLICY_MODULE, Plugin,
+};
 pub use registration::{ChosenKey, Intent, KeyRequest, Registered, Terminal, Wishes, choose_key, register};
 pub use rename::Renamed;
 pub use store::{Added, Keys, Removed, Store};

@@ -45,6 +45,14 @@ pub const POLICY_MODULE: Plugin = Plugin {
     file: "kdc.conf",
 };
 
+/// kadmind's module, in the same file.
+pub const KADMIND_MODULE: Plugin = Plugin {
+    interface: "kadm5_auth",
+    name: "fido",
+    initvt: c"kadm5_auth_fido_initvt",
+    file: "kdc.conf",
+};
+
 /// Where krb5 looks for a relative path, unless plugin_base_dir says otherwise.
 const BASE_DIRECTORY: &str = concat!(env!("KRB5_LIBDIR"), "/krb5/plugins");
 

@@ -132,14 +132,8 @@ impl ChosenKey {
         ));
         let nonce = random()?;
         let created = self.make_credential(request, &nonce, pin.as_ref())?;
-        created.verify_attestation()?;
         let registration = verify(request, self.algorithm, &created).map_err(refused)?;
-        let object = encode_object(
-            &created.format,
-            &created.attestation_statement,
-            &created.authenticator_data,
-        )
-        .map_err(|_| Error::Key(krb5_fido_keys::Error::MalformedAnswer))?;
+        let object = attestation_object(&created)?;
         let transports = self.device.capabilities().transports.clone();
         let transports: Vec<&str> = transports.iter().map(String::as_str).collect();
         let record = |counter| {
@@ -159,14 +153,7 @@ impl ChosenKey {
 
         terminal.show(&format!("Touch {product} once more, to try it."));
         let first = record(registration.counter).map_err(refused)?;
-        let counter = check_login(
-            &mut self.device,
-            request,
-            first,
-            &registration,
-            pin.as_ref(),
-            refused,
-        )?;
+        let counter = check_login(&mut self.device, request, first, pin.as_ref(), refused)?;
         Ok(Registered {
             record: record(counter).map_err(refused)?,
             product: self.product,
@@ -209,11 +196,22 @@ impl ChosenKey {
             verification,
             timeout: TOUCH_TIMEOUT,
         });
-        made.map_err(|error| match error {
+        let created = made.map_err(|error| match error {
             krb5_fido_keys::Error::CredentialExcluded => request.excluded(&self.product),
             other => other.into(),
-        })
+        })?;
+        created.verify_attestation()?;
+        Ok(created)
     }
+}
+
+fn attestation_object(created: &krb5_fido_keys::Registration) -> Result<Vec<u8>, Error> {
+    let object = encode_object(
+        &created.format,
+        &created.attestation_statement,
+        &created.authenticator_data,
+    );
+    object.map_err(|_| krb5_fido_keys::Error::MalformedAnswer.into())
 }
 
 /// Checks what the key returned, and that it knew its user if that is wanted.
@@ -263,7 +261,6 @@ fn check_login(
     device: &mut Device,
     request: &KeyRequest<'_>,
     record: CredentialRecord,
-    registration: &Registration<'_>,
     pin: Option<&Pin>,
     refused: impl Fn(krb5_fido_protocol::Error) -> Error,
 ) -> Result<u32, Error> {
@@ -284,7 +281,7 @@ fn check_login(
     } = device.get_assertion(&AssertionRequest {
         rp_id: request.rp_id,
         client_data_hash: &client_data.hash().map_err(&refused)?,
-        credential_id: registration.id,
+        credential_id: record.id(),
         verification: verification(device, pin),
         timeout: TOUCH_TIMEOUT,
     })?;

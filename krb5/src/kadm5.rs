@@ -11,7 +11,10 @@ mod local;
 mod lock;
 mod remote;
 
-use core::{ffi::c_void, mem, ptr};
+use core::{
+    ffi::{c_long, c_void},
+    mem, ptr,
+};
 use std::ffi::CString;
 
 use krb5_sys::{
@@ -69,6 +72,13 @@ pub struct Summary {
 
 /// KADM5_AUTH_GET, KADM5_AUTH_MODIFY: kadmind refuses, and does not say why.
 pub const REFUSALS: [i32; 2] = [krb5_sys::KADM5_AUTH_GET, krb5_sys::KADM5_AUTH_MODIFY];
+
+/// KADM5_RPC_ERROR, KADM5_CANT_RESOLVE, KADM5_MISSING_KRB5_CONF_PARAMS: no kadmind answers, or nothing says where it is.
+pub const UNREACHABLE: [i32; 3] = [
+    krb5_sys::KADM5_RPC_ERROR,
+    krb5_sys::KADM5_CANT_RESOLVE,
+    krb5_sys::KADM5_MISSING_KRB5_CONF_PARAMS,
+];
 
 /// The principal database of one realm.
 pub struct Database<'a> {
@@ -199,7 +209,9 @@ impl Database<'_> {
         result
     }
 
-    fn check(&self, code: impl TryInto<i32>) -> Result<(), Failure> {
+    /// kadmind's codes come in 32 bits without a sign, and those of libkdb5 have one.
+    fn check(&self, code: c_long) -> Result<(), Failure> {
+        let code = u32::try_from(code).map_or(code, |code| code.cast_signed().into());
         Error::check(code).map_err(|error| self.context.get().failure(error))
     }
 }

@@ -17,7 +17,9 @@ const CTAPHID_CBOR: u8 = 0x90;
 /// authenticatorGetAssertion (CTAP 2.1 section 6.2).
 const GET_ASSERTION: u8 = 0x02;
 /// The helper's first one asks without a touch whether the key holds a credential.
-const HELD_ASSERTION: usize = 2;
+const LOGIN: usize = 2;
+/// Registering a key asks for no other.
+const TRIAL: usize = 1;
 
 /// Stands before a software key, and passes everything on but the assertion that needs a touch: that waits forever.
 #[derive(Debug)]
@@ -26,14 +28,23 @@ pub struct HoldingKey {
 }
 
 impl HoldingKey {
-    /// Listens on a socket beside the key's own.
+    /// Listens on a socket beside the key's own. It is never touched for a login.
     pub fn start(key: &SoftKey) -> Self {
+        Self::start_before(key, LOGIN)
+    }
+
+    /// The same, but that it is touched to register it, and never to try it.
+    pub fn start_for_registration(key: &SoftKey) -> Self {
+        Self::start_before(key, TRIAL)
+    }
+
+    fn start_before(key: &SoftKey, held: usize) -> Self {
         let behind = key.socket().to_owned();
         let socket = behind.with_extension("held");
         let listener = UnixListener::bind(&socket).unwrap();
         thread::spawn(move || {
             for client in listener.incoming() {
-                hold(client.unwrap(), &behind);
+                hold(client.unwrap(), &behind, held);
             }
         });
         Self { socket }
@@ -45,8 +56,8 @@ impl HoldingKey {
     }
 }
 
-/// Serves one client until it hangs up.
-fn hold(mut client: UnixStream, behind: &Path) {
+/// Serves one client until it hangs up, but for everything from one of its assertions on.
+fn hold(mut client: UnixStream, behind: &Path, held: usize) {
     let mut key = UnixStream::connect(behind).unwrap();
     let (mut answers, mut answered) = (key.try_clone().unwrap(), client.try_clone().unwrap());
     let back = thread::spawn(move || std::io::copy(&mut answers, &mut answered));
@@ -56,7 +67,7 @@ fn hold(mut client: UnixStream, behind: &Path) {
         if (report[4], report[7]) == (CTAPHID_CBOR, GET_ASSERTION) {
             assertions += 1;
         }
-        if assertions < HELD_ASSERTION {
+        if assertions < held {
             key.write_all(&report).unwrap();
         }
     }

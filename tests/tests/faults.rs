@@ -153,6 +153,40 @@ fn panic_in_check_as_refuses_one_ticket() {
 }
 
 #[test]
+fn panic_in_init_of_the_door_keeps_kadmind_from_starting() {
+    let Err(Error::KadmindStart(failure)) = faulty_kdc("door_init").start() else {
+        panic!("kadmind has started");
+    };
+    assert!(failure.log.contains("while initializing"), "{}", failure.log);
+}
+
+#[test]
+fn panic_in_setstr_refuses_one_change() {
+    let realm = faulty_kdc("setstr").start().unwrap();
+    add_user(&realm, "admin/admin");
+    add_user(&realm, "bob");
+    let cache = format!("FILE:{}", realm.dir().join("admin").display());
+    let ticket = realm.kinit("admin/admin", PASSWORD, &["-S", "kadmin/admin", "-c", &cache]);
+    ticket.unwrap().checked().unwrap();
+    let set = || {
+        let mut kadmin = realm.command("kadmin");
+        kadmin.args([
+            "-r",
+            realm.name(),
+            "-c",
+            &cache,
+            "setstr",
+            "bob",
+            "fido_policy",
+            "required",
+        ]);
+        realm.run(kadmin, "").unwrap().stderr
+    };
+    assert!(set().contains("Operation requires ``modify'' privilege"));
+    assert_eq!(set(), "");
+}
+
+#[test]
 fn panic_in_fini_of_the_kdc_is_no_failure() {
     let Enrolled { mut realm, key: _key } = Enrolled::start(faulty_kdc("fini"));
     realm.restart_kdc().unwrap();

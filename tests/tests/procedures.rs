@@ -39,6 +39,7 @@ fn follow(realm: &Realm, block: &str) -> Finished {
     let mut shell = realm.command("sh");
     let script = "PATH=$1:$PATH; eval \"$2\"";
     shell
+        .current_dir(realm.dir())
         .args(["-euc", script, "sh"])
         .arg(artifacts.directory())
         .arg(block);
@@ -125,6 +126,27 @@ fn the_only_key_is_lost() {
     succeed(&realm, &replace);
     assert!(logs_in(&realm, "alice", &[]) && !logs_in(&realm, "alice", &PASSWORD_ALONE));
     assert!(attribute(&realm, "alice", "fido_policy").is_none());
+}
+
+#[test]
+fn a_key_that_turns_up_again() {
+    let Enrolled { realm, key: _key } = Enrolled::start(tidy());
+    let [disable, enable] = blocks("### A key that may turn up again").try_into().unwrap();
+    succeed(&realm, &disable);
+    assert!(!logs_in(&realm, "alice", &[]) && !logs_in(&realm, "alice", &PASSWORD_ALONE));
+    succeed(&realm, &enable);
+    assert!(logs_in(&realm, "alice", &[]) && !logs_in(&realm, "alice", &PASSWORD_ALONE));
+}
+
+#[test]
+fn keys_come_into_another_database() {
+    let Enrolled { realm, key: _key } = Enrolled::start(tidy());
+    let [export, import] = blocks("### Keys in another database").try_into().unwrap();
+    succeed(&realm, &export);
+    kadmin(&realm, &["delprinc", "-force", "alice"]);
+    add_user(&realm, "alice");
+    succeed(&realm, &import);
+    assert!(logs_in(&realm, "alice", &[]) && !logs_in(&realm, "alice", &PASSWORD_ALONE));
 }
 
 #[test]

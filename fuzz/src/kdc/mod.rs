@@ -19,11 +19,11 @@ use krb5_fido_protocol::{
     },
 };
 
-pub(crate) use self::script::group;
 use self::{
     passes::{Kdc, Verdict},
     script::{Alteration, Factor, Step},
 };
+pub(crate) use self::{principal::record, script::group};
 use crate::{
     kerberos::{Reproducible, ToyKey},
     security_key::{CREDENTIAL_ID, Gesture, Login, RP_ID, SecurityKey},

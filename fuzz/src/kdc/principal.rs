@@ -104,7 +104,7 @@ impl Attributes {
 }
 
 /// The record of alice's key, with other or further members.
-fn record(more: &Value) -> String {
+pub(crate) fn record(more: &Value) -> String {
     let record = CredentialRecord::new(&NewCredential {
         rp_id: RP_ID,
         id: CREDENTIAL_ID,

@@ -1,5 +1,6 @@
 //! What the targets start from: made by the crate's own encoders, and out of the vectors of its tests.
 
+mod doors;
 mod exchanges;
 mod scripts;
 mod texts;
@@ -35,6 +36,7 @@ impl Seed {
 /// All of them.
 pub fn all() -> Vec<Seed> {
     let all = [
+        doors::seeds(),
         exchanges::seeds(),
         vectors::seeds(),
         texts::seeds(),

@@ -26,6 +26,8 @@ fn run(seed: &Seed) {
         "attestation_statement" => {
             crate::attestation_statement(&seed.bytes);
         }
+        "door" => crate::door(&seed.bytes),
+        "invitation" => crate::invitation(&seed.bytes),
         "record" => crate::record(&seed.bytes),
         "facet_list" => crate::facet_list(&seed.bytes),
         "responder_answer" => crate::responder_answer(&seed.bytes),

@@ -1,4 +1,4 @@
-//! A panic in front of each callback of the KDC modules.
+//! A panic in front of each callback of the modules of KDC and kadmind.
 
 use core::ffi::CStr;
 use std::sync::{
@@ -8,12 +8,13 @@ use std::sync::{
 
 use krb5_plugin::{
     Context, Failure, Profile,
+    kadm5_auth::{self, StringChange},
     kdb::Entry,
     kdcpolicy,
     kdcpreauth::{self, Exchange, Request, RequestId, Verdict},
 };
 
-use crate::{policy::FidoPolicy, preauth::SpakeKdc};
+use crate::{door::Door, policy::FidoPolicy, preauth::SpakeKdc};
 
 /// The callback that panics in this process.
 static FAULT: OnceLock<String> = OnceLock::new();
@@ -95,5 +96,32 @@ impl kdcpolicy::Module for FaultyPolicy {
     ) -> Result<kdcpolicy::Limits, Failure> {
         reach("check_as");
         self.0.check_as(context, request, client, server)
+    }
+}
+
+pub(crate) struct FaultyDoor(Door);
+
+impl Drop for FaultyDoor {
+    fn drop(&mut self) {
+        reach("door_fini");
+    }
+}
+
+impl kadm5_auth::Module for FaultyDoor {
+    const NAME: &'static CStr = Door::NAME;
+
+    fn init(context: Context<'_>) -> Result<Self, Failure> {
+        read(context)?;
+        reach("door_init");
+        Door::init(context).map(Self)
+    }
+
+    fn set_string(
+        &self,
+        context: Context<'_>,
+        change: &StringChange<'_>,
+    ) -> Result<kadm5_auth::Verdict, Failure> {
+        reach("setstr");
+        self.0.set_string(context, change)
     }
 }

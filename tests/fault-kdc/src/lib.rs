@@ -7,6 +7,8 @@
 mod client;
 #[path = "../../../kdcpreauth/src/config.rs"]
 mod config;
+#[path = "../../../kdcpreauth/src/door.rs"]
+mod door;
 #[path = "../../../kdcpreauth/src/enrolments.rs"]
 mod enrolments;
 mod faulty;
@@ -29,3 +31,4 @@ mod verification;
 
 krb5_plugin::kdcpreauth_module!(kdcpreauth_spake_initvt, faulty::FaultyPreauth);
 krb5_plugin::kdcpolicy_module!(kdcpolicy_fido_initvt, faulty::FaultyPolicy);
+krb5_plugin::kadm5_auth_module!(kadm5_auth_fido_initvt, faulty::FaultyDoor);

@@ -7,6 +7,8 @@
 mod client;
 #[path = "../../../kdcpreauth/src/config.rs"]
 mod config;
+#[path = "../../../kdcpreauth/src/door.rs"]
+mod door;
 #[path = "../../../kdcpreauth/src/enrolments.rs"]
 mod enrolments;
 #[path = "../../../kdcpreauth/src/log.rs"]
@@ -34,3 +36,4 @@ static ALLOCATOR: Inspector = Inspector;
 
 krb5_plugin::kdcpreauth_module!(kdcpreauth_spake_initvt, mistaken::Mistaken);
 krb5_plugin::kdcpolicy_module!(kdcpolicy_fido_initvt, policy::FidoPolicy);
+krb5_plugin::kadm5_auth_module!(kadm5_auth_fido_initvt, door::Door);

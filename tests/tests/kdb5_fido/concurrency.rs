@@ -146,6 +146,55 @@ fn key_that_a_login_brings_back_is_removed_again() {
 }
 
 #[test]
+fn name_that_a_login_takes_back_is_given_again() {
+    let realm = realm();
+    store(&realm, "alice", "blue", &record("AQ", json!({})));
+    let status = change_and_write_over(&realm, &["rename", "alice", "blue", "green"], || {
+        labels(&realm, "alice")
+    });
+    assert!(status.success());
+    assert_eq!(labels(&realm, "alice"), ["green"]);
+    assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
+}
+
+#[test]
+fn key_that_a_login_enables_again_is_disabled_again() {
+    let realm = realm();
+    store(&realm, "alice", "blue", &record("AQ", json!({})));
+    let status = change_and_write_over(&realm, &["disable", "alice", "--all"], || {
+        strings(&realm, "alice")
+    });
+    assert!(status.success());
+    assert!(strings(&realm, "alice")[0].ends_with(",\"disabled\":true}"));
+}
+
+#[test]
+fn import_that_a_login_takes_away_again_is_made_again() {
+    let realm = realm();
+    store(&realm, "alice", "blue", &record("AQ", json!({})));
+    let path = realm.dir().join("keys.json").to_str().unwrap().to_owned();
+    let run = |arguments: &[&str]| realm.kdb5_fido(arguments).unwrap().checked().unwrap();
+    run(&["export", "--out", &path]);
+    run(&["remove", "alice", "blue", "--yes"]);
+    let status = change_and_write_over(&realm, &["import", &path], || labels(&realm, "alice"));
+    assert!(status.success());
+    assert_eq!(labels(&realm, "alice"), ["blue"]);
+    assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
+}
+
+#[test]
+fn name_is_given_once_when_two_keys_want_it() {
+    let realm = realm();
+    store(&realm, "alice", "blue", &record("AQ", json!({})));
+    store(&realm, "alice", "red", &record("Ag", json!({})));
+    let rename = |old: &str| realm.kdb5_fido(&["rename", "alice", old, "green"]).unwrap();
+    let codes = race(&realm, &[&|| rename("blue"), &|| rename("red")]);
+    assert_eq!(codes, [Some(0), Some(1)]);
+    let left = labels(&realm, "alice");
+    assert!(left.len() == 2 && left.contains(&"green".to_owned()), "{left:?}");
+}
+
+#[test]
 fn setting_that_a_login_takes_away_again_is_set_again() {
     let realm = realm();
     let arguments = ["policy", "alice", "--policy", "required", "--uv", "required"];

@@ -62,6 +62,43 @@ fn another_database_is_changed_and_the_realms_own_is_not() {
 }
 
 #[test]
+fn arguments_for_the_database_module_are_passed_on() {
+    let realm = realm();
+    let (dump, copy) = (path(&realm, "dump"), path(&realm, "copy"));
+    store(&realm, "alice", "blue", &record("AQ", json!({})));
+    for arguments in [&["dump", &dump][..], &["-d", &copy, "load", &dump]] {
+        let mut kdb5_util = realm.command("kdb5_util");
+        kdb5_util.args(arguments);
+        realm.run(kdb5_util, "").unwrap().checked().unwrap();
+    }
+    let named = format!("dbname={copy}");
+    let removed = run(
+        &realm,
+        &[
+            "-x",
+            "unlockiter",
+            "-x",
+            &named,
+            "remove",
+            "alice",
+            "blue",
+            "--yes",
+        ],
+    );
+    assert_eq!(removed.code(), Some(0), "{removed}");
+    assert_done(&run(&realm, &["list", "-x", &named]), "", "");
+    assert_eq!(labels(&realm, "alice"), ["blue"]);
+    for command in [&["list"][..], &["export"], &["disable", "alice", "--all"]] {
+        assert_failed(
+            &run(&realm, &[&["-x", "colour=blue"], command].concat()),
+            &format!("Unsupported argument \"colour\" for db2 {RUNS_ON_THE_KDC}"),
+        );
+    }
+    let checked = run(&realm, &["-x", "colour=blue", "check-config"]);
+    assert!(checked.stdout.contains("(database_unavailable)"), "{checked}");
+}
+
+#[test]
 fn missing_database() {
     let realm = realm();
     let nowhere = path(&realm, "nowhere");
@@ -70,6 +107,10 @@ fn missing_database() {
         &["add", "alice", "/dev/null"],
         &["enroll", "alice"],
         &["remove", "alice", "key1", "--yes"],
+        &["show", "alice"],
+        &["rename", "alice", "key1", "key2"],
+        &["export", "--out", "/nonexistent/keys.json"],
+        &["import", "/dev/null"],
     ] {
         assert_failed(
             &run(&realm, &[&["-d", &nowhere], command].concat()),

@@ -57,7 +57,8 @@ fn key_is_stored_and_both_flags_are_set() {
             "fmt",
             "transports",
             "counter",
-            "by"
+            "by",
+            "reg"
         ]
     );
     assert_eq!(record["rp"], "krbtest.com");

@@ -77,6 +77,49 @@ fn remove_that_cannot_be_logged_is_undone() {
 }
 
 #[test]
+fn rename_that_cannot_be_logged_is_undone() {
+    let mut realm = realm();
+    store(
+        &realm,
+        "alice",
+        "blue",
+        &record("AQ", json!({"x": "x".repeat(1_000)})),
+    );
+    realm.set_kdc_relation("iprop_enable", &["false"]).unwrap();
+    set_string(&realm, "alice", "dummy", &"x".repeat(62_000));
+    realm.set_kdc_relation("iprop_enable", &[]).unwrap();
+    let before = entry(&realm);
+    assert_failed(
+        &realm.kdb5_fido(&["rename", "alice", "blue", "green"]).unwrap(),
+        &format!("Generic update log error while renaming a key of alice: {LOG_IS_FULL}"),
+    );
+    assert_eq!(entry(&realm), before);
+}
+
+/// The first of two keys fits in, the second does not.
+#[test]
+fn import_that_cannot_be_logged_is_undone_as_a_whole() {
+    let realm = realm();
+    store(&realm, "alice", "blue", &record("AQ", json!({})));
+    let large = record("Ag", json!({"x": "x".repeat(2_000)}));
+    store(&realm, "alice", "red", &large);
+    let document = realm.kdb5_fido(&["export"]).unwrap().stdout;
+    for label in ["blue", "red"] {
+        let removed = realm.kdb5_fido(&["remove", "alice", label, "--yes"]).unwrap();
+        assert!(removed.success(), "{removed}");
+    }
+    set_string(&realm, "alice", "dummy", &"x".repeat(62_000));
+    let before = entry(&realm);
+    let imported = run_with_input(&realm, &["import", "-"], &document);
+    assert_eq!(imported.code(), Some(1), "{imported}");
+    let failed = format!(
+        "alice@KRBTEST.COM: failed: Generic update log error while importing the keys of alice@KRBTEST.COM: {LOG_IS_FULL}\n"
+    );
+    assert!(imported.stdout.starts_with(&failed), "{imported}");
+    assert_eq!(entry(&realm), before);
+}
+
+#[test]
 fn update_log_that_cannot_be_opened() {
     let realm = realm();
     let (log, aside) = (realm.dir().join("principal.ulog"), realm.dir().join("aside"));
@@ -108,12 +151,27 @@ fn output_that_cannot_be_written() {
     assert_failed(&run_to_full_device(&realm, "add alice -"), &after_change);
     assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
     let before = Snapshot::of(&realm, "alice");
-    for arguments in ["list", "list --json", "list alice"] {
+    for arguments in [
+        "list",
+        "list --json",
+        "list alice",
+        "show alice",
+        "export",
+        "enable alice key1",
+        "rename alice key1 key1",
+    ] {
         assert_failed(&run_to_full_device(&realm, arguments), CANNOT);
     }
     assert_unchanged(&realm, &before);
+    for arguments in [
+        "disable alice key1",
+        "enable alice key1",
+        "rename alice key1 key2",
+    ] {
+        assert_failed(&run_to_full_device(&realm, arguments), &after_change);
+    }
     assert_failed(
-        &run_to_full_device(&realm, "remove alice key1 --yes --json"),
+        &run_to_full_device(&realm, "remove alice key2 --yes --json"),
         &after_change,
     );
     assert_eq!(flags(&realm, "alice"), PREAUTH_ALONE);

@@ -49,6 +49,7 @@ alice@KRBTEST.COM
     is offered          SF-FIDO: a key
     for kadmin/*        SF-FIDO: a key
     indicators          none after a touch, none after PIN or fingerprint
+    registers keys      itself, with a key that it has
     key blue            usable, PIN or fingerprint preferred by the realm; not used here yet
     key strict          usable, PIN or fingerprint required by its record; not used here yet
     key off             credential is disabled; not used here yet

@@ -9,7 +9,13 @@
 
 mod check;
 mod devices;
+mod enroll;
+mod manage;
+mod own;
+mod refused;
+mod register;
 mod rp_id;
+mod support;
 mod unusable;
 mod usage;
 

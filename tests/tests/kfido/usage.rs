@@ -18,6 +18,12 @@ fn help_and_version_go_to_standard_output() {
         &["rp-id", "--help"],
         &["devices", "--help"],
         &["check", "--help"],
+        &["enroll", "--help"],
+        &["register", "--help"],
+        &["list", "--help"],
+        &["show", "--help"],
+        &["rename", "--help"],
+        &["remove", "--help"],
     ] {
         let help = realm.kfido(arguments).unwrap();
         assert_eq!((help.code(), &*help.stderr), (Some(0), ""), "{arguments:?}");
@@ -41,6 +47,18 @@ fn usage_errors_end_with_2() {
         &["check", "-X"],
         &["check", "-X", "=1s", "alice"],
         &["check", "-S"],
+        &["enroll", "alice", "bob"],
+        &["enroll", "--algorithm", "RS256"],
+        &["enroll", "-w", "password"],
+        &["register", "alice"],
+        &["register", "--out", "-"],
+        &["show"],
+        &["rename", "blue"],
+        &["remove"],
+        &["-t", "keytab", "list"],
+        &["-k", "list", "-c", "FILE:x"],
+        &["devices", "-p", "alice"],
+        &["register", "alice", "--out", "-", "-s", "host"],
     ] {
         let refused = realm.kfido(arguments).unwrap();
         assert_eq!(
@@ -52,12 +70,14 @@ fn usage_errors_end_with_2() {
 }
 
 #[test]
-fn it_needs_no_library_of_the_kdc() {
+fn it_needs_the_library_of_kadmin_and_none_of_the_kdc() {
     let kfido = Artifacts::locate().unwrap().kfido();
     let output = Command::new("readelf").arg("-d").arg(kfido).output().unwrap();
     let needed = String::from_utf8(output.stdout).unwrap();
-    assert!(needed.contains("libkrb5.so"), "{needed}");
-    for library in ["kadm5", "kdb5"] {
+    for library in ["libkrb5.so", "libkadm5clnt_mit.so"] {
+        assert!(needed.contains(library), "{needed}");
+    }
+    for library in ["kadm5srv", "kdb5"] {
         assert!(!needed.contains(library), "{needed}");
     }
 }

@@ -29,6 +29,30 @@ fn key_is_good_at_both_kdcs_until_it_is_removed() {
     fleet.at_each_kdc(|realm| log_in(realm, "alice", "IA"));
 }
 
+/// There is no lock: each of these is made as a whole all the same.
+#[test]
+fn key_is_renamed_disabled_exported_and_imported() {
+    let mut fleet = Fleet::start(builder());
+    let run = |realm: &Realm, arguments: &[&str]| realm.kdb5_fido(arguments).unwrap().checked().unwrap();
+    let realm = &fleet.enrolled.realm;
+    let file = realm.dir().join("keys.json").to_str().unwrap().to_owned();
+    run(realm, &["rename", "alice", "blue", "pink"]);
+    assert_eq!(attribute(realm, "alice", "fido:blue"), None);
+    fleet.at_each_kdc(|realm| log_in(realm, "alice", "IHA"));
+
+    let realm = &fleet.enrolled.realm;
+    run(realm, &["export", "--out", &file]);
+    run(realm, &["disable", "alice", "--all"]);
+    fleet.at_each_kdc(|realm| {
+        let refused = realm.kinit("alice", PASSWORD, &[]).unwrap();
+        assert_eq!(refused.code(), Some(1), "{refused}");
+    });
+    let realm = &fleet.enrolled.realm;
+    assert_eq!(realm.kdb5_fido(&["import", &file]).unwrap().code(), Some(1));
+    run(realm, &["import", &file, "--replace"]);
+    fleet.at_each_kdc(|realm| log_in(realm, "alice", "IHA"));
+}
+
 /// The directory has no limit of its own: that of krb5 for all attributes of a principal can be used up.
 #[test]
 fn attributes_of_a_principal_have_the_limit_of_krb5() {

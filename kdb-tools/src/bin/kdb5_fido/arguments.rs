@@ -149,8 +149,8 @@ pub(crate) enum Command {
     /// fido_policy is permissive, +requires_hwauth. Each principal is changed as a whole or not at all; one that fails is
     /// named, and the others are imported. Principals must exist. What the document does not name stays.
     ///
-    /// Exit status: 0 if all principals are as the document says; 1 if one is not, or the document is none; 2 for a mistake in
-    /// the command line.
+    /// Exit status: 0 if all principals are as the document says, or would be without --dry-run; 1 if one is not, or the
+    /// document is none; 2 for a mistake in the command line.
     Import {
         /// The document, at most 64 MiB; - for standard input
         #[arg(value_name = "FILE")]

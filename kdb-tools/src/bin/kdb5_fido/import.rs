@@ -7,10 +7,11 @@ use std::{
 
 use krb5_fido_tools::{
     Console, Document, Error, ImportMode, Imported, Terminal,
-    describe::{describe_flags, flags_set},
+    describe::flags_set,
     format::{object, printable},
     print,
 };
+use krb5_plugin::kadm5::Flags;
 use serde_json::{Value, json};
 
 use crate::commands::{Site, read};
@@ -18,15 +19,20 @@ use crate::commands::{Site, read};
 /// The longest document, in bytes.
 const DOCUMENT_MAX: u64 = 64 * 1024 * 1024;
 
+/// How many names stand in the last message.
+const NAMES_MAX: usize = 10;
+
 /// How often somebody who waits is told how far it is.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(site: &Site<'_>, file: &Path, mode: ImportMode, any_realm: bool) -> Result<(), Error> {
     let document = read_document(site, file, any_realm)?;
     let mut progress = Progress::new(document.principals.len());
-    let results = site
-        .keys
-        .import(&document.principals, mode, || progress.advance())?;
+    let results = site.keys.import(&document.principals, mode, || {
+        if let Some(line) = progress.advance(Instant::now()) {
+            Console.show(&line);
+        }
+    })?;
     let names = document.principals.iter().map(|entry| entry.principal.clone());
     let outcomes: Vec<Outcome> = names
         .zip(results)
@@ -51,8 +57,18 @@ pub(crate) fn run(site: &Site<'_>, file: &Path, mode: ImportMode, any_realm: boo
         false => Err(Error::ImportIncomplete {
             failed: failed.len(),
             all: outcomes.len(),
-            names: printable(&failed.join(", ")),
+            names: tell_names(&failed),
         }),
+    }
+}
+
+/// Some names, for a message: all of them stand in the report.
+fn tell_names(names: &[&str]) -> String {
+    let told: Vec<&str> = names.iter().copied().take(NAMES_MAX).collect();
+    let told = printable(&told.join(", "));
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => told,
+        more => format!("{told} and {more} more"),
     }
 }
 
@@ -82,7 +98,7 @@ fn read_document(site: &Site<'_>, file: &Path, any_realm: bool) -> Result<Docume
     Ok(document)
 }
 
-/// Tells how far it is, on standard error.
+/// How far it is, for somebody who waits.
 struct Progress {
     all: usize,
     done: usize,
@@ -98,12 +114,14 @@ impl Progress {
         }
     }
 
-    fn advance(&mut self) {
+    /// One more is done: a line, if it is time for one.
+    fn advance(&mut self, now: Instant) -> Option<String> {
         self.done = self.done.saturating_add(1);
-        if self.told.elapsed() >= PATIENCE {
-            Console.show(&format!("{} of {} principals", self.done, self.all));
-            self.told = Instant::now();
+        if now.saturating_duration_since(self.told) < PATIENCE {
+            return None;
         }
+        self.told = now;
+        Some(format!("{} of {} principals", self.done, self.all))
     }
 }
 
@@ -130,7 +148,8 @@ impl Outcome {
     fn describe(&self) -> Value {
         let imported = self.result.as_ref().ok();
         let names = |of: fn(&Imported) -> &Vec<String>| json!(imported.map_or(&Vec::new(), of));
-        let mut members = object([
+        let flag = |of: fn(Flags) -> bool| json!(imported.map(|imported| of(imported.flags_after)));
+        Value::Object(object([
             ("principal", json!(self.principal)),
             ("added", names(|imported| &imported.added)),
             ("same", names(|imported| &imported.same)),
@@ -140,11 +159,9 @@ impl Outcome {
                 "error",
                 json!(self.result.as_ref().err().map(ToString::to_string)),
             ),
-        ]);
-        if let Some(imported) = imported {
-            members.extend(describe_flags(imported.flags_after));
-        }
-        Value::Object(members)
+            ("requires_preauth", flag(|flags| flags.requires_preauth)),
+            ("requires_hwauth", flag(|flags| flags.requires_hwauth)),
+        ]))
     }
 }
 
@@ -200,4 +217,28 @@ fn describe(site: &Site<'_>, outcomes: &[Outcome], mode: ImportMode) -> Value {
             outcomes.iter().map(Outcome::describe).collect::<Value>(),
         ),
     ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_told_every_two_seconds() {
+        let mut progress = Progress::new(5);
+        let begun = progress.told;
+        let mut advance = |seconds| progress.advance(begun + Duration::from_secs(seconds));
+        assert_eq!(advance(0), None);
+        assert_eq!(advance(1), None);
+        assert_eq!(advance(2), Some("3 of 5 principals".to_owned()));
+        assert_eq!(advance(3), None);
+        assert_eq!(advance(9), Some("5 of 5 principals".to_owned()));
+    }
+
+    #[test]
+    fn ten_names_are_told() {
+        assert_eq!(tell_names(&["a\u{1b}", "b"]), "a\\u{1b}, b");
+        assert_eq!(tell_names(&["a"; 10]), ["a"; 10].join(", "));
+        assert!(tell_names(&["a"; 11]).ends_with("a, a and 1 more"));
+    }
 }

@@ -5,7 +5,7 @@ use krb5_fido_protocol::{
     fido::{
         factor::{NoticeCode, UserVerification},
         kdc_settings::KdcSettings,
-        policy::{Decision, Origin, Policy, decide, policy_in_force, requires_factor},
+        policy::{Decision, Origin, Policy, Subject, decide, policy_in_force, requires_factor},
     },
 };
 use krb5_fido_tools::{
@@ -18,6 +18,7 @@ use time::UtcDateTime;
 
 use crate::{PROGRAM, commands::Site};
 
+mod enrolment;
 pub(crate) mod keys;
 
 use keys::Key;
@@ -57,6 +58,7 @@ fn warn_unless_read<T>(read: Result<T, Error>) -> Option<T> {
 struct Status<'a> {
     listed: &'a Listed,
     realm: &'a KdcSettings,
+    now: UtcDateTime,
     /// For a ticket-granting ticket.
     login: Case<'a>,
     /// For kadmin/*.
@@ -90,6 +92,7 @@ impl<'a> Status<'a> {
         Self {
             listed,
             realm,
+            now,
             login: case(false),
             administration: case(true),
             keys: keys::find(listed, realm, stores, now),
@@ -115,6 +118,7 @@ impl<'a> Status<'a> {
         text += &line("is offered", &self.login.tell_offer());
         text += &line("for kadmin/*", &self.tell_administration());
         text += &line("indicators", &self.tell_indicators());
+        text += &line("registers keys", &enrolment::tell(&self.subject()));
         text.extend(self.keys.iter().map(Key::tell));
         text.extend(self.listed.enrolment.garbled().iter().map(|garbled| {
             let name = garbled.attribute.escape_ascii().to_string();
@@ -157,6 +161,10 @@ impl<'a> Status<'a> {
             words(&self.indicators(true, false), "none"),
             words(&self.indicators(true, true), "none")
         )
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        self.listed.subject(&self.realm.settings, true, self.now)
     }
 
     fn count_usable(&self) -> usize {
@@ -209,6 +217,7 @@ impl<'a> Status<'a> {
                     "user_verified": self.indicators(true, true),
                 }),
             ),
+            ("enrolment", enrolment::describe(&self.subject())),
             ("keys", keys.collect()),
         ]))
     }
@@ -284,6 +293,7 @@ fn tell_realm(site: &Site<'_>, all: &[Status<'_>]) -> String {
     text += &format!("{}\n", site.store.realm());
     text += &line("fido_policy", settings.policy.as_str());
     text += &line("fido_uv", settings.uv.as_str());
+    text += &line("fido_self_enrol", settings.self_enrol.as_str());
     text += &line("enrolled", &all.len().to_string());
     text += &line(
         "cannot log in",
@@ -303,6 +313,7 @@ fn describe_realm(site: &Site<'_>, all: &[Status<'_>]) -> Value {
             "name": site.store.realm(),
             "fido_policy": settings.policy.as_str(),
             "fido_uv": settings.uv.as_str(),
+            "fido_self_enrol": settings.self_enrol.as_str(),
             "state_dir": site.realm.state_dir.display().to_string(),
             "enrolled": all.len(),
             "shut_out": all.iter().filter(|status| status.is_shut_out()).count(),

@@ -2,7 +2,7 @@
 
 use krb5_fido_tools::{Error, KadmindError, Keys};
 use krb5_plugin::{
-    Context, CredentialCache, OwnedContext, OwnedPrincipal, host_principal,
+    Context, CredentialCache, OwnedContext, OwnedPrincipal,
     kadm5::{ADMIN_SERVICE, Authentication, Server},
     login::{Login, log_in},
 };
@@ -10,7 +10,7 @@ use krb5_plugin::{
 use crate::{
     arguments::Arguments,
     screen::{Screen, failure_text},
-    somebody::{find_myself, name_of, parse, realm_of},
+    somebody::{find_host, find_myself, name_of, parse, realm_of},
 };
 
 /// Who logs in, and what shows that it is he.
@@ -94,7 +94,7 @@ fn find_client<'a>(
     principal: Option<&str>,
     cache: Option<&CredentialCache<'a>>,
 ) -> Result<OwnedPrincipal<'a>, Error> {
-    if let Some(name) = &arguments.principal {
+    if let Some(name) = &arguments.client {
         return parse(context, name);
     }
     if let Some(cache) = cache {
@@ -102,7 +102,7 @@ fn find_client<'a>(
         return cache.principal().map_err(|error| unreadable(name, error));
     }
     if arguments.use_keytab {
-        return host_principal(context).map_err(|error| Error::ClientConfiguration { text: error.text() });
+        return find_host(context);
     }
     match principal {
         Some(name) => parse(context, name),

@@ -27,8 +27,9 @@ pub(crate) struct Arguments {
 
     /// Who logs in to kadmind; without it the principal of CACHE with -c, the host with -k, else PRINC if that is given, else
     /// the principal of the default credential cache, else the local user
-    #[arg(short, long, value_name = "PRINCIPAL", global = true, help_heading = KADMIND)]
-    pub(crate) principal: Option<String>,
+    // Another name than PRINC has in the commands: clap would take one for the other.
+    #[arg(short = 'p', long = "principal", value_name = "PRINCIPAL", global = true, help_heading = KADMIND)]
+    pub(crate) client: Option<String>,
 
     /// Log in to kadmind with a key table instead of a password
     #[arg(short = 'k', global = true, action = ArgAction::SetTrue, help_heading = KADMIND)]
@@ -252,7 +253,7 @@ impl Arguments {
                 | Command::Rename { .. }
                 | Command::Remove { .. }
         );
-        let names_login = self.principal.is_some() || self.cache.is_some() || self.server.is_some();
+        let names_login = self.client.is_some() || self.cache.is_some() || self.server.is_some();
         if !logs_in && (names_login || self.use_keytab) {
             return conflict("-p, -k, -t, -c and -s are for commands that talk to kadmind");
         }
@@ -315,6 +316,18 @@ mod tests {
             "devices -s host",
         ] {
             assert!(!check(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn who_logs_in_is_not_whose_keys_are_meant() {
+        for line in ["kfido -p bob list alice", "kfido list alice -p bob"] {
+            let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(arguments.client.as_deref(), Some("bob"), "{line}");
+            let Command::List { principal } = arguments.command else {
+                unreachable!()
+            };
+            assert_eq!(principal.as_deref(), Some("alice"), "{line}");
         }
     }
 

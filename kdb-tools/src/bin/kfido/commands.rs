@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 
 /// The commands that work through kadmind.
 fn administer(context: &OwnedContext, arguments: &Arguments) -> Result<(), Error> {
-    let session = |principal: &Option<String>, body: &dyn Fn(&Session<'_>) -> Result<(), Error>| {
+    let session = |principal: &Option<String>, body: &dyn Fn(&mut Session<'_>) -> Result<(), Error>| {
         Session::run(context, arguments, principal.as_deref(), body)
     };
     match &arguments.command {
@@ -60,7 +60,7 @@ fn administer(context: &OwnedContext, arguments: &Arguments) -> Result<(), Error
         } => session(principal, &|session| {
             enroll::run(session, name.as_deref(), registration)
         }),
-        Command::List { principal } => session(principal, &keys::list),
+        Command::List { principal } => session(principal, &|session| keys::list(session)),
         Command::Show { label, principal } => session(principal, &|session| show::run(session, label)),
         Command::Rename { old, new, principal } => {
             session(principal, &|session| keys::rename(session, old, new))

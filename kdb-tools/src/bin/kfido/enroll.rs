@@ -31,7 +31,7 @@ use crate::{
 const CODE_ATTEMPTS: u32 = 3;
 
 pub(crate) fn run(
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     name: Option<&str>,
     registration: &Registration,
 ) -> Result<(), Error> {
@@ -52,6 +52,7 @@ pub(crate) fn run(
         Some(invited) => &invited.mark(registered, session.principal())?,
         None => &registered.record,
     };
+    session.reconnect()?;
     let added = session.keys.add(session.principal(), name, record);
     let added = added.map_err(|error| session.explained(error, Attempted::Add(record)))?;
     let flags = close_password(session);

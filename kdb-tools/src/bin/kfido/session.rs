@@ -24,12 +24,12 @@ impl Session<'_> {
         context: &OwnedContext,
         arguments: &Arguments,
         principal: Option<&str>,
-        body: impl FnOnce(&Session<'_>) -> Result<(), Error>,
+        body: impl FnOnce(&mut Session<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let access = Access::get(context, arguments, principal)?;
         let keys = access.connect()?;
         let listed = keys.list(principal.unwrap_or_else(|| access.client()))?;
-        body(&Session {
+        body(&mut Session {
             context,
             access: &access,
             keys,
@@ -37,6 +37,12 @@ impl Session<'_> {
             settings: Settings::default(),
             as_json: arguments.json,
         })
+    }
+
+    /// Connects anew: kadmind ends connections that wait when others want theirs.
+    pub(crate) fn reconnect(&mut self) -> Result<(), Error> {
+        self.keys = self.access.connect()?;
+        Ok(())
     }
 
     /// Whose keys are meant, by the name in the database.

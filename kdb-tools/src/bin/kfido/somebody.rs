@@ -1,7 +1,7 @@
 //! Who is meant.
 
 use krb5_fido_tools::Error;
-use krb5_plugin::{Context, OwnedPrincipal, default_cache_principal, local_user_name};
+use krb5_plugin::{Context, OwnedPrincipal, default_cache_principal, host_principal, local_user_name};
 
 pub(crate) fn parse<'a>(context: Context<'a>, name: &str) -> Result<OwnedPrincipal<'a>, Error> {
     OwnedPrincipal::parse(context, name).map_err(|error| Error::MalformedPrincipal {
@@ -21,6 +21,15 @@ pub(crate) fn find_myself<'a>(
     match default_cache_principal(context).filter(is_meant) {
         Some(principal) => Ok(principal),
         None => parse(context, &local_user_name().ok_or(Error::NoPrincipal)?),
+    }
+}
+
+/// This host, for a key table. A host whose realm krb5.conf does not tell is in the default realm.
+pub(crate) fn find_host(context: Context<'_>) -> Result<OwnedPrincipal<'_>, Error> {
+    let host = host_principal(context).map_err(|error| Error::ClientConfiguration { text: error.text() })?;
+    match name_of(&host)?.strip_suffix('@') {
+        Some(name) => parse(context, name),
+        None => Ok(host),
     }
 }
 

@@ -10,6 +10,7 @@ use super::{assert_finds, check, identifiers, only_what, tidy, with_alice};
 
 const PREAUTH: &str = "plugins/kdcpreauth:module";
 const POLICY: &str = "plugins/kdcpolicy:module";
+const KADMIND: &str = "plugins/kadm5_auth:module";
 
 /// krb5's own module.
 const STOCK: &str = "/usr/lib/x86_64-linux-gnu/krb5/plugins/preauth/spake.so";
@@ -85,6 +86,24 @@ fn module_that_is_not_loaded() {
             &[&format!("warning {interface}_other_name")],
         );
     }
+}
+
+#[test]
+fn module_that_kadmind_does_not_load() {
+    assert_finds_with(
+        KADMIND,
+        &["none:/nonexistent.so"],
+        &["warning kadm5_auth_not_configured"],
+    );
+    let mut realm = with_alice(tidy().kdc_relation("fido_aaguids", "2fc0579f-8113-47ea-b116-bb5a8db9202a"));
+    realm
+        .set_kdc_relation(KADMIND, &["fido:/nonexistent.so"])
+        .unwrap();
+    let report = assert_finds(&realm, &["error kadm5_auth_missing"]);
+    assert!(
+        only_what(&report).contains("do not hold through kadmind"),
+        "{report:#}"
+    );
 }
 
 #[test]

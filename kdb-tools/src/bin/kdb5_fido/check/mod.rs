@@ -46,7 +46,8 @@ impl Report {
         let profile = store.profile()?;
         let mut findings = Findings::default();
         let settings = realm::check_values(store, &profile, &mut findings)?;
-        let installed = modules::check(&profile, &mut findings).map_err(Error::from_profile)?;
+        let installed =
+            modules::check(&profile, settings.as_ref(), &mut findings).map_err(Error::from_profile)?;
         let mut checked = Checked::default();
         match &settings {
             Some(settings) => {

@@ -6,8 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use krb5_fido_protocol::spake::settings::{SpakeFault, SpakeSettings};
-use krb5_fido_tools::{Interface, KDC_MODULE, Loading, Module, POLICY_MODULE, Plugin};
+use krb5_fido_protocol::{
+    fido::kdc_settings::KdcSettings,
+    spake::settings::{SpakeFault, SpakeSettings},
+};
+use krb5_fido_tools::{Interface, KADMIND_MODULE, KDC_MODULE, Loading, Module, POLICY_MODULE, Plugin};
 use krb5_plugin::{Profile, check_loadable};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -39,9 +42,22 @@ impl Installed {
     }
 }
 
-pub(super) fn check(profile: &Profile, findings: &mut Findings) -> krb5_plugin::Result<Option<Installed>> {
-    let preauth = check_module(KDC_MODULE, profile, findings)?;
-    let policy = check_module(POLICY_MODULE, profile, findings)?;
+/// What is demanded of new keys makes kadmind's module a must.
+pub(super) fn check(
+    profile: &Profile,
+    settings: Option<&KdcSettings>,
+    findings: &mut Findings,
+) -> krb5_plugin::Result<Option<Installed>> {
+    let preauth = check_module(KDC_MODULE, Severity::Error, profile, findings)?;
+    let policy = check_module(POLICY_MODULE, Severity::Error, profile, findings)?;
+    let admission = settings.map(|settings| &settings.admission);
+    let vouched =
+        admission.is_some_and(|wanted| !(wanted.attestation_roots.is_empty() && wanted.aaguids.is_empty()));
+    let severity = match vouched {
+        true => Severity::Error,
+        false => Severity::Warning,
+    };
+    check_module(KADMIND_MODULE, severity, profile, findings)?;
     if let (Some(preauth), Some(policy)) = (&preauth, &policy)
         && !is_same_file(preauth, policy)
     {
@@ -65,6 +81,7 @@ pub(super) fn check(profile: &Profile, findings: &mut Findings) -> krb5_plugin::
 /// The file of one module, if the KDC loads ours.
 fn check_module(
     plugin: Plugin,
+    severity: Severity,
     profile: &Profile,
     findings: &mut Findings,
 ) -> krb5_plugin::Result<Option<PathBuf>> {
@@ -73,7 +90,8 @@ fn check_module(
     check_specifications(plugin, &interface, module.path(), findings);
     let identifier = |what: &str| format!("{}_{what}", plugin.interface);
     let Loading::Loadable(path) = &module.state else {
-        findings.error(
+        findings.add(
+            severity,
             identifier(module.identifier()),
             place(plugin),
             format!(
@@ -86,7 +104,8 @@ fn check_module(
         return Ok(None);
     };
     if !is_ours(path) {
-        findings.error(
+        findings.add(
+            severity,
             identifier("foreign"),
             place(plugin),
             format!(
@@ -113,7 +132,10 @@ fn check_specifications(
         findings.error(
             format!("{}_malformed", plugin.interface),
             place(plugin),
-            format!("module = {module} has no colon: krb5 loads no module of this section, and krb5kdc may not start"),
+            format!(
+                "module = {module} has no colon: krb5 loads no module of this section, and {} may not start",
+                program(plugin)
+            ),
             "Write a name, a colon and a path, or remove it",
         );
     }
@@ -211,18 +233,32 @@ fn place(plugin: Plugin) -> String {
 }
 
 fn consequence(plugin: Plugin) -> &'static str {
-    match plugin == POLICY_MODULE {
-        true => {
+    match plugin.interface {
+        "kdcpolicy" => {
             "whoever has a key, and no requires_hwauth, gets tickets with the password alone; krb5kdc starts without a word, \
              and does not check fido_ relations"
         }
-        false => "nobody logs in with a key; krb5kdc starts all the same",
+        "kadm5_auth" => {
+            "where kadmind runs, nobody registers keys of his own, and administrators store any record: fido_max_credentials, \
+             fido_attestation_roots and fido_aaguids do not hold through kadmind"
+        }
+        _ => "nobody logs in with a key; krb5kdc starts all the same",
+    }
+}
+
+/// Who loads it.
+fn program(plugin: Plugin) -> &'static str {
+    match plugin == KADMIND_MODULE {
+        true => "kadmind",
+        false => "krb5kdc",
     }
 }
 
 fn put_into(plugin: Plugin) -> String {
     format!(
-        "Put module = {}:PATH/fido_kdc.so into {} of [plugins] in kdc.conf, and start krb5kdc anew",
-        plugin.name, plugin.interface
+        "Put module = {}:PATH/fido_kdc.so into {} of [plugins] in kdc.conf, and start {} anew",
+        plugin.name,
+        plugin.interface,
+        program(plugin)
     )
 }

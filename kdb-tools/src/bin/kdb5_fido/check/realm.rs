@@ -1,9 +1,10 @@
 //! What kdc.conf says, and the store that it names.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use krb5_fido_protocol::{
     fido::{
+        admission::read_policy,
         kdc_settings::{Fault, KdcConfiguration, KdcSettings},
         policy::Policy,
     },
@@ -45,6 +46,14 @@ pub(super) fn check(realm: &str, settings: &KdcSettings, findings: &mut Findings
             format!("kdc.conf, [realms] {realm}"),
             "fido_policy = required turns away whoever has no key, and fido_enrol_url does not say where to get one",
             "Set fido_enrol_url, or be ready to answer",
+        );
+    }
+    if let Err(unreadable) = read_policy(&settings.admission, |path| fs::read_to_string(path)) {
+        findings.error(
+            "attestation_roots_unusable",
+            format!("kdc.conf, [realms] {realm}: fido_attestation_roots"),
+            format!("{unreadable}: kadmind does not start, and no key is registered"),
+            "Name files of certificates in PEM",
         );
     }
     check_store(realm, &settings.state_dir, findings);
