@@ -45,7 +45,7 @@ impl Gate {
     }
 
     /// Refuses a record that its principal must not have besides the `others`, which are all the readable records that it has
-    /// then, and one that nobody vouches for who counts.
+    /// then, and as many as are `garbled`; and one that nobody vouches for who counts.
     ///
     /// # Errors
     /// [`Error::AlreadyRegistered`], [`Error::TooManyKeys`], [`Error::NotAttested`].
@@ -54,6 +54,7 @@ impl Gate {
         principal: &str,
         record: &CredentialRecord,
         others: impl IntoIterator<Item = &'a (Label, CredentialRecord)>,
+        garbled: usize,
     ) -> Result<(), Error> {
         let mut ids = HashSet::new();
         for (label, other) in others {
@@ -65,7 +66,7 @@ impl Gate {
             }
             ids.insert(other.id());
         }
-        if ids.len() >= self.max {
+        if ids.len().saturating_add(garbled) >= self.max {
             return Err(Error::TooManyKeys {
                 principal: principal.to_owned(),
                 max: self.max,

@@ -278,9 +278,15 @@ impl<'a> Compared<'a> {
 
     /// Asks whether the new records may be stored, by what there will be.
     fn admit(&self, gate: &Gate, principal: &str, enrolment: &Enrolment) -> Result<(), Error> {
+        let garbled = enrolment.garbled().len();
         for (label, record) in self.set().filter_map(|wanted| wanted.key.as_ref()) {
             let others = enrolment.credentials().iter();
-            gate.admit(principal, record, others.filter(|(other, _)| other != label))?;
+            gate.admit(
+                principal,
+                record,
+                others.filter(|(other, _)| other != label),
+                garbled,
+            )?;
         }
         Ok(())
     }

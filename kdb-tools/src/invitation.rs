@@ -5,7 +5,9 @@ use std::time::Duration;
 use krb5_fido_protocol::{
     fido::{
         invite::{Invitation, InvitationId, NewInvitation, code::InvitationCode},
+        label::Label,
         policy::{SelfEnrol, find_usable, is_exempt},
+        record::CredentialRecord,
     },
     registry::{ATTRIBUTE_INVITE, INVITATION_CODE_LEN, INVITATION_ID_LEN},
 };
@@ -194,6 +196,31 @@ impl Keys<'_> {
             Ok((closed, change))
         })
     }
+}
+
+/// The value of the attribute with which an invitation ends that would be open again without the key of this label; `None` if
+/// there is none.
+///
+/// # Errors
+/// [`Error::Invitation`] for a time that cannot be written.
+pub(crate) fn closed_without(
+    listed: &Listed,
+    label: &str,
+    now: UtcDateTime,
+) -> Result<Option<String>, Error> {
+    let Ok(Some(invitation)) = listed.enrolment.invitation() else {
+        return Ok(None);
+    };
+    let credentials = listed.enrolment.credentials();
+    let bears = |(_, record): &&(Label, CredentialRecord)| record.invitation() == Some(invitation.id());
+    let mut bearers = credentials.iter().filter(bears);
+    let is_last = bearers.all(|(bearer, _)| bearer.to_string() == label);
+    if !listed.enrolment.is_invitation_spent() || !is_last || now > invitation.until() {
+        return Ok(None);
+    }
+    let mut closed = invitation.clone();
+    closed.close(now).map_err(|cause| Error::Invitation { cause })?;
+    Ok(Some(closed.encode()))
 }
 
 /// The value of the attribute with which an open invitation is open no more; `None` if none is open.

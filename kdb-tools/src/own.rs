@@ -37,6 +37,8 @@ pub enum Attempted<'a> {
 /// itself are not known here.
 pub struct OwnKeys<'a> {
     listed: &'a Listed,
+    /// The name in the ticket.
+    caller: &'a str,
     skew: Duration,
 }
 
@@ -45,11 +47,12 @@ impl<'a> OwnKeys<'a> {
     ///
     /// # Errors
     /// [`Error::ClientConfiguration`].
-    pub fn of(listed: &'a Listed, context: Context<'_>) -> Result<Self, Error> {
+    pub fn of(listed: &'a Listed, caller: &'a str, context: Context<'_>) -> Result<Self, Error> {
         let skew = Profile::of(context).and_then(|profile| clock_skew(&profile));
         let skew = skew.map_err(|error| Error::ClientConfiguration { text: error.text() })?;
         Ok(Self {
             listed,
+            caller,
             skew: Duration::seconds(skew.into()),
         })
     }
@@ -71,7 +74,7 @@ impl<'a> OwnKeys<'a> {
         let attribute = |label: &str| format!("{ATTRIBUTE_PREFIX}{label}");
         let credentials = self.listed.enrolment.credentials();
         let refused = self.with_door(|door| {
-            let caller = self.listed.principal.as_bytes();
+            let caller = self.caller.as_bytes();
             match attempted {
                 Attempted::Add(record) => door.check_new(caller, record),
                 Attempted::Remove { label } => door.check_own(caller, attribute(label).as_bytes(), None),
@@ -83,7 +86,15 @@ impl<'a> OwnKeys<'a> {
                 }
             }
         });
-        refused.err().map(|cause| cause.to_string())
+        match refused.err()? {
+            // With the password alone the reason is another one.
+            Refusal::NotInvited(_) if !self.listed.enrolment.is_enrolled() => Some(
+                "there is no open invitation, which it takes unless fido_self_enrol of the realm is password; if it is, \
+                 kadmind's log on the KDC says why"
+                    .to_owned(),
+            ),
+            cause => Some(cause.to_string()),
+        }
     }
 
     fn with_door<T>(&self, ask: impl FnOnce(&Door<'_>) -> T) -> T {

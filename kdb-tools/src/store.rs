@@ -16,7 +16,7 @@ use crate::{
     admit::Gate,
     entry::{Change, Entry, State, settle},
     flags::closing_flags,
-    invitation::closed_invitation,
+    invitation::{closed_invitation, closed_without},
 };
 
 /// How often a change is made that others undo.
@@ -261,7 +261,12 @@ impl Keys<'_> {
         let lock = self.lock(entry, doing)?;
         let listed = Listed::read(entry)?;
         let label = Self::choose_label(&listed, label)?;
-        gate.admit(&listed.principal, record, listed.enrolment.credentials())?;
+        gate.admit(
+            &listed.principal,
+            record,
+            listed.enrolment.credentials(),
+            listed.enrolment.garbled().len(),
+        )?;
 
         let mut attributes = vec![label.attribute_name()];
         let mut values = vec![Some(encode(record, entry)?)];
@@ -298,8 +303,8 @@ impl Keys<'_> {
         })
     }
 
-    /// Removes a key by its label, readable or not, and with the last one requires_hwauth; through kadmind the flags stay. The
-    /// last one goes only if `even_last` says so, which is asked at most once.
+    /// Removes a key by its label, readable or not, and with the last one requires_hwauth; through kadmind the flags stay. An
+    /// invitation under which it was made is ended. The last one goes only if `even_last` says so, which is asked at most once.
     ///
     /// # Errors
     /// [`Error::UnknownPrincipal`], [`Error::NoSuchLabel`], [`Error::LastKey`],
@@ -343,11 +348,17 @@ impl Keys<'_> {
             return Ok(Removal::Last(listed));
         }
 
-        let attributes = vec![attribute];
+        let mut attributes = vec![attribute];
+        let mut values = vec![None];
+        // Without the record that bears its id, an invitation would be open again.
+        if let Some(closed) = closed_without(&listed, label, UtcDateTime::now())? {
+            attributes.push(ATTRIBUTE_INVITE.to_owned());
+            values.push(Some(closed));
+        }
         let before = entry.state(&attributes)?;
         let change = Change {
             after: State {
-                values: vec![None],
+                values,
                 flags: match self.place {
                     Place::Kadmind { .. } => before.flags,
                     Place::Kdc(_) => Flags {

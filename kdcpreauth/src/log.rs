@@ -9,6 +9,7 @@ use krb5_fido_protocol::{
         admission::Refusal,
         counter::Progress,
         factor::NoticeCode,
+        policy::ShownName,
         record::CredentialRecord,
         verify::{Accepted, Presented},
     },
@@ -142,6 +143,17 @@ pub(crate) fn ticket_refused(request: Request<'_>) {
     );
 }
 
+/// A ticket for kadmin by one that came without a key.
+pub(crate) fn administration_refused(client: &[u8]) {
+    write(
+        Level::Notice,
+        &format!(
+            "fido: {} refused: a ticket for kadmin by a ticket without a key",
+            String::from_utf8_lossy(client)
+        ),
+    );
+}
+
 fn whom(request: Request<'_>) -> String {
     let client = request.client().unparse().unwrap_or_default();
     format!("{} nonce={}", String::from_utf8_lossy(&client), request.nonce())
@@ -183,7 +195,7 @@ impl fmt::Display for DoorEvent<'_> {
             formatter,
             "{} {does} {} of {}",
             text(self.caller),
-            text(self.attribute),
+            ShownName(self.attribute),
             text(self.principal)
         )?;
         let Some(record) = self.record else {

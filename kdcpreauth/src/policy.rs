@@ -2,11 +2,17 @@
 
 use core::{ffi::CStr, num::NonZeroU32};
 
-use krb5_fido_protocol::{fido::kdc_settings::KdcConfiguration, registry::ADMINISTRATION_LIFE};
+use krb5_fido_protocol::{
+    fido::{
+        kdc_settings::KdcConfiguration,
+        policy::{exempts, is_kadmin, without_realm},
+    },
+    registry::ADMINISTRATION_LIFE,
+};
 use krb5_plugin::{
     Context, Error, Failure, Profile,
     kdb::Entry,
-    kdcpolicy::{Limits, Module},
+    kdcpolicy::{Limits, Module, Presented},
     kdcpreauth::Request,
 };
 
@@ -73,5 +79,28 @@ impl Module for FidoPolicy {
             life: shortest(limits.life),
             renewable_life: shortest(limits.renewable_life),
         })
+    }
+
+    /// kadmind takes a ticket for any `kadmin/*`, however it was got. One by a ticket-granting ticket could be from long before
+    /// the first key: krb5 gives none unless its administrators have it do so.
+    fn check_tgs(&self, _: Context<'_>, presented: &Presented<'_>, server: Entry<'_>) -> Result<(), Failure> {
+        let service = server.principal();
+        if !is_kadmin(&service.unparse()?) {
+            return Ok(());
+        }
+        let client = presented.client.unparse()?;
+        let is_foreign = presented.client.realm() != service.realm();
+        let exempt = || {
+            let settings = &self.0.realm(service.realm()).settings;
+            exempts(settings, without_realm(&client))
+        };
+        if !presented.is_delegation && (presented.hardware || is_foreign || exempt()) {
+            return Ok(());
+        }
+        log::administration_refused(&client);
+        Err(Failure::new(
+            Error::POLICY,
+            "a ticket for kadmin takes a login with a security key",
+        ))
     }
 }

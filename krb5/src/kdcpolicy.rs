@@ -3,7 +3,7 @@
 //! Invariants:
 //! 1. The KDC owns the vtable that initvt fills, with room for all members of the interface's major version 1.
 //! 2. Module data is a `Box<M>` made in init and taken back in fini.
-//! 3. Request and entries are borrowed from the arguments of one callback.
+//! 3. Request, ticket and entries are borrowed from the arguments of one callback.
 
 use core::{
     ffi::{CStr, c_char},
@@ -11,12 +11,12 @@ use core::{
 };
 
 use krb5_sys::{
-    krb5_context, krb5_db_entry, krb5_deltat, krb5_error_code, krb5_kdc_req, krb5_kdcpolicy_moddata,
-    krb5_kdcpolicy_vtable, krb5_plugin_vtable,
+    KDC_OPT_CNAME_IN_ADDL_TKT, TKT_FLG_HW_AUTH, krb5_context, krb5_db_entry, krb5_deltat, krb5_error_code,
+    krb5_kdc_req, krb5_kdcpolicy_moddata, krb5_kdcpolicy_vtable, krb5_plugin_vtable, krb5_ticket,
 };
 
 use crate::{
-    Context, Error, Failure,
+    Context, Error, Failure, Principal,
     boundary::{guard, guard_failure, release},
     kdb::Entry,
     kdcpreauth::Request,
@@ -31,12 +31,48 @@ pub struct Limits {
     pub renewable_life: Option<NonZeroU32>,
 }
 
+/// A ticket that is presented to get another one (RFC 4120 section 3.3).
+pub struct Presented<'a> {
+    /// Whose it is.
+    pub client: Principal<'a>,
+    /// TKT_FLG_HW_AUTH: it came out of hardware.
+    pub hardware: bool,
+    /// The new ticket is to be in the name of somebody else, who is in a second ticket (S4U2Proxy, MS-SFU).
+    pub is_delegation: bool,
+}
+
+impl<'a> Presented<'a> {
+    /// # Safety
+    /// `request` and `ticket` are NULL or live for `'a`.
+    unsafe fn from_raw(
+        context: Context<'a>,
+        request: *const krb5_kdc_req,
+        ticket: *const krb5_ticket,
+    ) -> crate::Result<Self> {
+        // SAFETY: the caller vouches for the pointer.
+        let request = unsafe { request.as_ref() }.ok_or(Error::INTERNAL)?;
+        // SAFETY: as above.
+        let ticket = unsafe { ticket.as_ref() }.ok_or(Error::INTERNAL)?;
+        // SAFETY: the KDC has decrypted it (kdcpolicy_plugin.h).
+        let decrypted = unsafe { ticket.enc_part2.as_ref() }.ok_or(Error::INTERNAL)?;
+        if decrypted.client.is_null() {
+            return Err(Error::INTERNAL);
+        }
+        Ok(Self {
+            // SAFETY: a principal of the ticket.
+            client: unsafe { Principal::from_raw(context, decrypted.client) },
+            hardware: decrypted.flags & TKT_FLG_HW_AUTH != 0,
+            is_delegation: request.kdc_options & KDC_OPT_CNAME_IN_ADDL_TKT != 0,
+        })
+    }
+}
+
 /// A KDC policy module.
 pub trait Module: Sized + 'static {
     /// The module's name, as in the `module` relation.
     const NAME: &'static CStr;
 
-    /// What the KDC logs as the status of a request that was refused by [`Self::check_as`].
+    /// What the KDC logs as the status of a request that was refused.
     const REFUSED: &'static CStr;
 
     /// Makes the module's data.
@@ -56,6 +92,17 @@ pub trait Module: Sized + 'static {
         client: Option<Entry<'_>>,
         server: Option<Entry<'_>>,
     ) -> Result<Limits, Failure>;
+
+    /// Whether a TGS request may be answered with a ticket for `server`.
+    ///
+    /// # Errors
+    /// It may not.
+    fn check_tgs(
+        &self,
+        context: Context<'_>,
+        presented: &Presented<'_>,
+        server: Entry<'_>,
+    ) -> Result<(), Failure>;
 }
 
 /// Fills the vtable of a policy module.
@@ -74,6 +121,7 @@ pub unsafe fn fill_vtable<M: Module>(major: i32, vtable: krb5_plugin_vtable) -> 
         vtable.init = Some(init::<M>);
         vtable.fini = Some(fini::<M>);
         vtable.check_as = Some(check_as::<M>);
+        vtable.check_tgs = Some(check_tgs::<M>);
         0
     })
 }
@@ -127,6 +175,36 @@ unsafe extern "C" fn check_as<M: Module>(
         // SAFETY: as above.
         unsafe { *renewable_life = seconds(limits.renewable_life) };
         Ok(())
+    });
+    if code != 0 {
+        // SAFETY: the KDC's out parameter; the string is static.
+        unsafe { *status = M::REFUSED.as_ptr() };
+    }
+    code
+}
+
+unsafe extern "C" fn check_tgs<M: Module>(
+    context: krb5_context,
+    data: krb5_kdcpolicy_moddata,
+    request: *const krb5_kdc_req,
+    server: *const krb5_db_entry,
+    ticket: *const krb5_ticket,
+    _: *const *const c_char,
+    status: *mut *const c_char,
+    _: *mut krb5_deltat,
+    _: *mut krb5_deltat,
+) -> krb5_error_code {
+    // SAFETY: the context of this call.
+    let context = unsafe { Context::from_raw(context) };
+    let code = guard_failure(context, Error::POLICY, || {
+        let module: *const M = data.cast();
+        // SAFETY: invariant 2.
+        let module = unsafe { module.as_ref() }.ok_or(Error::INTERNAL)?;
+        // SAFETY: invariant 3.
+        let presented = unsafe { Presented::from_raw(context, request, ticket) }?;
+        // SAFETY: invariant 3.
+        let server = unsafe { Entry::from_raw(context, server) }.ok_or(Error::INTERNAL)?;
+        module.check_tgs(context, &presented, server)
     });
     if code != 0 {
         // SAFETY: the KDC's out parameter; the string is static.

@@ -108,6 +108,9 @@ pub const RECORD_VERSION: u64 = 1;
 /// The bytes that all string attributes of a principal share.
 pub const RECORD_MAX: usize = 65_535;
 
+/// The bytes of them that a principal may fill with records of its own.
+pub const OWN_ATTRIBUTES_MAX: usize = 49_152;
+
 /// What the names of well-known principals begin with (RFC 6111 section 3).
 pub const WELLKNOWN_PREFIX: &str = "WELLKNOWN/";
 

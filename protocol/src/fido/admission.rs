@@ -45,6 +45,9 @@ pub enum Refusal {
     /// Another key of the principal has the same credential id.
     #[error("its credential id is registered with another key, as {0}")]
     IdTaken(Label),
+    /// Another key has the label.
+    #[error("{0} is there already, and is another key: remove it first")]
+    LabelTaken(Label),
     /// There are as many keys as the realm lets a principal have.
     #[error("fido_max_credentials of the realm is {0}")]
     TooMany(usize),
@@ -173,6 +176,10 @@ impl Door<'_> {
                 false => self.check_registration(record),
             };
         }
+        // Whoever stores at the same time under the same label must not take a key away.
+        if self.holds_key(label) {
+            return Err(Refusal::LabelTaken(label.clone()));
+        }
         let max = self.realm.admission.max_credentials;
         if self.count_besides(label) >= max {
             return Err(Refusal::TooMany(max));
@@ -192,6 +199,11 @@ impl Door<'_> {
     fn find_same_id(&self, record: &CredentialRecord) -> Option<&(Label, CredentialRecord)> {
         let mut credentials = self.enrolment.credentials().iter();
         credentials.find(|(_, known)| known.id() == record.id())
+    }
+
+    fn holds_key(&self, label: &Label) -> bool {
+        let mut credentials = self.enrolment.credentials().iter();
+        credentials.any(|(known_as, _)| known_as == label)
     }
 
     /// The keys, readable or not, without the attribute of one label. A key under two labels, as while one is renamed, is one.

@@ -7,7 +7,7 @@
 mod enrolment;
 mod exemptions;
 
-pub use enrolment::{Enrolment, Garbled, parse_indicators};
+pub use enrolment::{Enrolment, Garbled, ShownName, parse_indicators};
 pub use exemptions::Exemptions;
 
 use time::UtcDateTime;
@@ -245,7 +245,12 @@ pub fn policy_in_force(subject: &Subject<'_>) -> Result<(Policy, Origin), Error>
 
 /// Whether `required` does not reach the principal.
 pub fn is_exempt(subject: &Subject<'_>) -> bool {
-    subject.name.starts_with(WELLKNOWN_PREFIX.as_bytes()) || subject.settings.exempt.contain(subject.name)
+    exempts(subject.settings, subject.name)
+}
+
+/// Whether `required` does not reach a principal of this name, without realm.
+pub fn exempts(settings: &Settings, name: &[u8]) -> bool {
+    name.starts_with(WELLKNOWN_PREFIX.as_bytes()) || settings.exempt.contain(name)
 }
 
 /// Whether the principal may register a key with its password alone now: it has none that may be used, and is invited, or has

@@ -97,6 +97,16 @@ impl kdcpolicy::Module for FaultyPolicy {
         reach("check_as");
         self.0.check_as(context, request, client, server)
     }
+
+    fn check_tgs(
+        &self,
+        context: Context<'_>,
+        presented: &kdcpolicy::Presented<'_>,
+        server: Entry<'_>,
+    ) -> Result<(), Failure> {
+        reach("check_tgs");
+        self.0.check_tgs(context, presented, server)
+    }
 }
 
 pub(crate) struct FaultyDoor(Door);

@@ -287,5 +287,21 @@ fn key_of_an_administrators_making_ends_the_invitation() {
         .checked()
         .unwrap();
     kadmin(&desk.realm, &["delstr", "alice", "fido:blue"]);
-    assert_refused(&desk.enroll("red"), "kadmin/admin");
+    assert_refused(&desk.enroll("red"), "Operation requires ``modify'' privilege");
+}
+
+#[test]
+fn invitation_ends_with_the_key_that_spent_it() {
+    let desk = Desk::new(Realm::builder());
+    desk.invite(&[]);
+    desk.enroll("blue").checked().unwrap();
+    desk.let_time_pass("blue");
+    let refused = desk.kfido(&["-p", "alice", "remove", "blue", "--yes"], &[PASSWORD]);
+    assert_refused(&refused, "was made under an invitation that is open until 20");
+    desk.realm
+        .kdb5_fido(&["remove", "alice", "blue", "--yes"])
+        .unwrap()
+        .checked()
+        .unwrap();
+    assert_refused(&desk.enroll("red"), "there is no open invitation");
 }

@@ -1,6 +1,6 @@
 //! Somebody has the password, and a ticket for kadmin from before the owner had a key.
 
-use krb5_fido_tests::PASSWORD;
+use krb5_fido_tests::{PASSWORD, kadmin};
 use krb5_testrealm::Realm;
 use serde_json::json;
 
@@ -56,4 +56,54 @@ fn ticket_that_is_older_than_kadmind_would_take_is_not_held_against_the_owner() 
     let add = ["setstr", "alice", "fido:b", &record(json!({}))];
     assert!(is_granted(&ask(&realm, "thief", &add)));
     assert!(has(&realm, "fido:b"));
+}
+
+#[test]
+fn ticket_granting_ticket_from_before_gets_no_ticket_for_kadmin() {
+    let realm = start(Realm::builder());
+    kadmin(&realm, &["addprinc", "-randkey", "kadmin/localhost"]);
+    kadmin(&realm, &["modprinc", "+allow_tgs_req", "kadmin/admin"]);
+    realm.kinit("alice", PASSWORD, &[]).unwrap().checked().unwrap();
+    with_key(&realm, "a", 16);
+    for service in ["kadmin/localhost", "kadmin/admin"] {
+        let asked = realm.command("kvno");
+        let asked = with_arguments(asked, &[service]);
+        let refused = realm.run(asked, "").unwrap();
+        assert!(refused.stderr.contains("KDC policy rejects request"), "{refused}");
+    }
+    let line = "fido: alice@KRBTEST.COM refused: a ticket for kadmin by a ticket without a key";
+    assert!(realm.kdc_log().contains(line), "{}", realm.kdc_log());
+}
+
+#[test]
+fn session_with_kadmind_ends_with_its_ticket() {
+    let realm = start(Realm::builder().kdc_relation("libdefaults:clockskew", "1"));
+    let cache = cache_name(&realm, "short");
+    realm
+        .kinit(
+            "alice",
+            PASSWORD,
+            &["-S", "kadmin/admin", "-l", "3s", "-c", &cache],
+        )
+        .unwrap()
+        .checked()
+        .unwrap();
+    let script = format!(
+        "(echo getstrs alice; sleep 6; echo getstrs alice) | kadmin -r {} -c {cache}",
+        realm.name()
+    );
+    let session = realm
+        .run(with_arguments(realm.command("sh"), &["-c", &script]), "")
+        .unwrap();
+    assert_eq!(
+        session.stdout.matches("(No string attributes.)").count(),
+        1,
+        "{session}"
+    );
+    assert!(session.stderr.contains("while getting attributes"), "{session}");
+}
+
+fn with_arguments(mut command: std::process::Command, arguments: &[&str]) -> std::process::Command {
+    command.args(arguments);
+    command
 }

@@ -4,13 +4,20 @@ use krb5_fido_protocol::fido::policy::Settings;
 use krb5_fido_tools::{Attempted, Console, Error, KadmindError, Keys, Listed, OwnKeys, Terminal};
 use krb5_plugin::OwnedContext;
 
-use crate::{PROGRAM, access::Access, arguments::Arguments};
+use crate::{
+    PROGRAM,
+    access::Access,
+    arguments::Arguments,
+    somebody::{name_of, parse},
+};
 
 /// A connection to kadmind, for the keys of one principal.
 pub(crate) struct Session<'a> {
     pub(crate) context: &'a OwnedContext,
     pub(crate) access: &'a Access<'a>,
     pub(crate) keys: Keys<'a>,
+    /// Whoever logs in is concerned with his own keys, by whatever name.
+    is_own: bool,
     /// The principal and its keys, as they were when the session began.
     pub(crate) listed: Listed,
     /// What the realm demands is not known here.
@@ -29,9 +36,14 @@ impl Session<'_> {
         let access = Access::get(context, arguments, principal)?;
         let keys = access.connect()?;
         let listed = keys.list(principal.unwrap_or_else(|| access.client()))?;
+        let is_named_so = match principal {
+            Some(name) => name_of(&parse(context.get(), name)?)? == access.client(),
+            None => true,
+        };
         body(&mut Session {
             context,
             access: &access,
+            is_own: is_named_so || listed.principal == access.client(),
             keys,
             listed,
             settings: Settings::default(),
@@ -52,7 +64,7 @@ impl Session<'_> {
 
     /// What kadmind lets whoever logs in do with his own keys.
     pub(crate) fn own_keys(&self) -> Result<OwnKeys<'_>, Error> {
-        OwnKeys::of(&self.listed, self.context.get())
+        OwnKeys::of(&self.listed, self.access.client(), self.context.get())
     }
 
     /// The same with a reason, if kadmind refuses something to whoever logs in for himself.
@@ -63,9 +75,9 @@ impl Session<'_> {
         }
     }
 
-    /// Whoever logs in is concerned with his own keys.
+    /// Whether somebody manages his own keys.
     pub(crate) fn is_own(&self) -> bool {
-        self.principal() == self.access.client()
+        self.is_own
     }
 }
 

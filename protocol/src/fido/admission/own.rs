@@ -18,7 +18,7 @@ use crate::{
         policy::{Enrolment, Policy, SelfEnrol, find_usable, is_exempt, policy_in_force},
         record::CredentialRecord,
     },
-    registry::ADMINISTRATION_LIFE,
+    registry::{ADMINISTRATION_LIFE, OWN_ATTRIBUTES_MAX},
 };
 
 /// Why it may not. The texts go into kadmind's log, and onto the terminal of whoever tried.
@@ -49,6 +49,9 @@ pub enum Refusal {
     /// It is a second copy of a record.
     #[error("the key has two labels already")]
     SecondCopy,
+    /// The rest of the string attributes is for administrators.
+    #[error("one's own keys have {OWN_ATTRIBUTES_MAX} bytes at most: remove one first")]
+    NoRoom,
     /// An administrator disabled it.
     #[error("an administrator disabled {0}")]
     Disabled(Label),
@@ -142,6 +145,7 @@ impl Door<'_> {
             // Sent once more.
             return Ok(());
         }
+        self.check_room(record)?;
         let name = label.attribute_name();
         let mut garbled = self.enrolment.garbled().iter();
         if labelled.is_some() || garbled.any(|garbled| garbled.attribute == name.as_bytes()) {
@@ -152,6 +156,17 @@ impl Door<'_> {
             [] => self.check_new(caller, record),
             [(known_as, known)] => self.check_renamed(known_as, known, record),
             _ => Err(Refusal::SecondCopy),
+        }
+    }
+
+    fn check_room(&self, record: &CredentialRecord) -> Result<(), Refusal> {
+        let records = self.enrolment.credentials().iter().map(|(_, record)| record);
+        let lengths = records
+            .chain([record])
+            .map(|record| record.encode().map_or(usize::MAX, |value| value.len()));
+        match lengths.fold(0, usize::saturating_add) > OWN_ATTRIBUTES_MAX {
+            true => Err(Refusal::NoRoom),
+            false => Ok(()),
         }
     }
 

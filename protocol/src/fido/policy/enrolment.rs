@@ -254,7 +254,17 @@ pub fn parse_indicators(value: &str) -> Result<Vec<String>, Error> {
 impl fmt::Display for Garbled {
     /// The name, escaped and cut to the length of a proper one, and what is wrong.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.attribute.get(..SHOWN_NAME_MAX).unwrap_or(&self.attribute);
-        write!(formatter, "{}: {}", shown.escape_ascii(), self.error)
+        write!(formatter, "{}: {}", ShownName(&self.attribute), self.error)
+    }
+}
+
+/// The name of an attribute as it is shown: escaped, without blanks, and cut to the length of a proper one.
+pub struct ShownName<'a>(pub &'a [u8]);
+
+impl fmt::Display for ShownName<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.get(..SHOWN_NAME_MAX).unwrap_or(self.0);
+        let escaped = shown.escape_ascii().to_string();
+        formatter.write_str(&escaped.replace(' ', "\\x20"))
     }
 }

@@ -73,8 +73,13 @@ fn there_are_no_more_keys_than_the_realm_lets() {
 }
 
 #[test]
-fn key_in_the_place_of_another_is_no_further_one() {
-    assert_eq!(full(2).ask("fido:a", Some(&new(2))), Ok(()));
+fn key_does_not_take_the_place_of_another() {
+    let taken = Err(Refusal::LabelTaken(Label::parse("a").unwrap()));
+    assert_eq!(full(2).ask("fido:a", Some(&new(2))), taken);
+}
+
+#[test]
+fn key_in_the_place_of_a_garbled_one_is_no_further_one() {
     assert_eq!(full(2).ask("fido:g", Some(&new(2))), Ok(()));
 }
 

@@ -1,6 +1,6 @@
 //! Further keys, and other labels, by whoever has one.
 
-use own::Refusal::{Disabled, InvitationBorne, LabelTaken, NotInvited, SecondCopy};
+use own::Refusal::{Disabled, InvitationBorne, LabelTaken, NoRoom, NotInvited, SecondCopy};
 
 use super::*;
 
@@ -43,7 +43,7 @@ fn who_has_none_that_may_be_used_registers_none() {
 fn label_that_is_taken_stays() {
     assert_eq!(
         settled().ask_own("fido:a", Some(&new(2))),
-        own(LabelTaken(label("a")))
+        Err(Refusal::LabelTaken(label("a")))
     );
     let garbled = settled().with("fido:g", "{");
     assert_eq!(
@@ -72,6 +72,16 @@ fn own_record_gets_another_label() {
     let renamed = settled().with_key("b", 1);
     assert_eq!(renamed.ask_own("fido:c", Some(&same)), own(SecondCopy));
     assert_eq!(renamed.ask_own("fido:a", None), Ok(()));
+}
+
+#[test]
+fn own_keys_leave_room_for_what_administrators_set() {
+    let long = |number, length: usize| record(number, json!({"created": LONG_AGO, "x": "x".repeat(length)}));
+    let scene = settled().with("fido:long", &long(3, 40_000));
+    let new = |length: usize| record(2, json!({"x": "x".repeat(length)}));
+    assert_eq!(scene.ask_own("fido:b", Some(&new(8_000))), Ok(()));
+    assert_eq!(scene.ask_own("fido:b", Some(&new(9_000))), own(NoRoom));
+    assert_eq!(scene.ask("fido:b", Some(&new(9_000))), Ok(()));
 }
 
 #[test]
