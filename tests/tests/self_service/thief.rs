@@ -4,7 +4,9 @@ use krb5_fido_tests::{PASSWORD, kadmin};
 use krb5_testrealm::Realm;
 use serde_json::json;
 
-use crate::support::{ask, ask_as, get_ticket, has, invite, is_granted, last_line, record, start, with_key};
+use crate::support::{
+    ask, ask_as, cache_name, get_ticket, has, invite, is_granted, last_line, record, start, with_key,
+};
 
 /// A ticket from before, and then the owner registers a key.
 fn robbed() -> Realm {
