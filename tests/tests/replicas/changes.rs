@@ -3,7 +3,7 @@
 use krb5_fido_tests::{
     PASSWORD, add_service, add_user, ask_for, assert_refused, assert_ticket, attribute, enrol, kadmin,
 };
-use krb5_testrealm::{Modules, Presence, Propagation, Propagation::Kprop, Realm};
+use krb5_testrealm::{Artifacts, Modules, Presence, Propagation, Propagation::Kprop, Realm};
 
 use crate::{Fleet, NO_MODULE, NOTHING_OFFERED, POLICY, log_in, without_module};
 
@@ -114,4 +114,19 @@ fn failures_are_counted_by_each_kdc() {
     assert_refused(replica, &locked, "Client's credentials have been revoked");
     fail(&fleet.primary);
     log_in(&fleet.primary, "IHA");
+}
+
+#[test]
+fn key_that_was_registered_through_kadmind() {
+    let fleet = Fleet::start(Propagation::Iprop);
+    add_user(&fleet.primary, "admin/admin");
+    let mut kfido = fleet.primary.command(Artifacts::locate().unwrap().kfido());
+    kfido.args(["-p", "admin/admin", "enroll", "--name", "blue", "alice"]);
+    let enrolled = fleet.primary.run(kfido, &format!("{PASSWORD}\n")).unwrap();
+    assert!(enrolled.success(), "{enrolled}");
+    fleet.propagate();
+    fleet.log_in_everywhere("IHA");
+    for realm in fleet.realms() {
+        assert_refused(realm, &without_module(realm), NO_MODULE);
+    }
 }

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use crate::support::{ago, get_ticket, has, last_line, with_key};
 
 /// alice with software keys, and kadmind.
-struct Desk {
-    keys: Vec<SoftKey>,
-    realm: Realm,
+pub(crate) struct Desk {
+    pub(crate) keys: Vec<SoftKey>,
+    pub(crate) realm: Realm,
 }
 
 impl Desk {
-    fn new(builder: RealmBuilder) -> Self {
+    pub(crate) fn new(builder: RealmBuilder) -> Self {
         let realm = builder.client_relation("fido_timeout", "5s").start().unwrap();
         for name in ["alice", "bob"] {
             add_user(&realm, name);
@@ -27,21 +27,21 @@ impl Desk {
     }
 
     /// One more key.
-    fn plug(&mut self, name: &str) {
+    pub(crate) fn plug(&mut self, name: &str) {
         self.keys.push(self.realm.softkey(name, Presence::Auto).unwrap());
         let devices: Vec<String> = self.keys.iter().map(SoftKey::device).collect();
         let devices: Vec<&str> = devices.iter().map(String::as_str).collect();
         self.realm.set_client_relation("fido_device", &devices).unwrap();
     }
 
-    fn invite(&self, options: &[&str]) -> Value {
+    pub(crate) fn invite(&self, options: &[&str]) -> Value {
         let arguments = [&["--json", "invite", "alice"], options].concat();
         let invited = self.realm.kdb5_fido(&arguments).unwrap().checked().unwrap();
         serde_json::from_str(&invited.stdout).unwrap()
     }
 
     /// kfido with these lines on standard input.
-    fn kfido(&self, arguments: &[&str], input: &[&str]) -> Finished {
+    pub(crate) fn kfido(&self, arguments: &[&str], input: &[&str]) -> Finished {
         let mut command = self.realm.command(Artifacts::locate().unwrap().kfido());
         command.args(arguments);
         self.realm
@@ -50,11 +50,11 @@ impl Desk {
     }
 
     /// alice registers a key with her password.
-    fn enroll(&self, label: &str) -> Finished {
+    pub(crate) fn enroll(&self, label: &str) -> Finished {
         self.kfido(&["-p", "alice", "enroll", "--name", label], &[PASSWORD])
     }
 
-    fn logs_in(&self) -> bool {
+    pub(crate) fn logs_in(&self) -> bool {
         self.realm.kinit("alice", PASSWORD, &[]).unwrap().success()
     }
 

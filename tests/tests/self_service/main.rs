@@ -7,6 +7,8 @@
     reason = "helpers of tests: a failure in one is the test's"
 )]
 
+mod attested;
+mod crowd;
 mod door;
 mod kfido;
 mod support;
