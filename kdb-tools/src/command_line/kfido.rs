@@ -371,6 +371,18 @@ mod tests {
     }
 
     #[test]
+    fn only_what_logs_in_to_kadmind_takes_its_options() {
+        let mut program = Arguments::command();
+        program.build();
+        let takes = program.get_subcommands().filter(|command| {
+            let mut arguments = command.get_arguments();
+            arguments.any(|argument| argument.get_help_heading() == Some(KADMIND))
+        });
+        let names: Vec<&str> = takes.map(clap::Command::get_name).collect();
+        assert_eq!(names, ["enroll", "list", "show", "rename", "remove"]);
+    }
+
+    #[test]
     fn who_logs_in_is_not_whose_keys_are_meant() {
         for line in [
             "-p bob list alice",
