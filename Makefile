@@ -6,6 +6,11 @@ BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
 INCLUDEDIR ?= $(PREFIX)/include
 DOCDIR     ?= $(PREFIX)/share/doc/krb5-fido
+MANDIR     ?= $(PREFIX)/share/man
+# Where the shells look for what completes command lines.
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 # Where an installed krb5-testrealm finds modules and programs, under the names that they are built by.
 LINKDIR    := $(BINDIR)/../lib/krb5-fido
 # Where libkrb5 and krb5kdc look for preauthentication modules.
@@ -13,6 +18,8 @@ PLUGINDIR  ?= $(shell pkg-config --variable=libdir krb5 2>/dev/null)/krb5/plugin
 
 CARGO   ?= cargo
 RELEASE := target/release
+# Manual pages and completions of the programs, by the programs' own words.
+MANUAL  := $(RELEASE)/manual
 
 # How many mutated requests `make soak` fires.
 MUTANTS   ?= 50000
@@ -39,6 +46,7 @@ deps:
 build:
 	$(CARGO) build --release --locked -p krb5-fido-client
 	$(CARGO) build --release --locked --workspace --exclude krb5-fido-client --exclude krb5-fido-bench
+	$(RELEASE)/krb5-fido-manual $(MANUAL)
 
 demo: deps build
 	$(RELEASE)/krb5-testrealm demo
@@ -87,7 +95,7 @@ audit:
 
 # Builds nothing, so that root needs no compiler and owns nothing in target.
 install:
-	@grep -qsF '$(KRB5_FIDO_HELPER)' $(RELEASE)/libkrb5_fido_client.so || { echo >&2 \
+	@{ grep -qsF '$(KRB5_FIDO_HELPER)' $(RELEASE)/libkrb5_fido_client.so && test -e $(MANUAL)/kdb5_fido.8; } || { echo >&2 \
 		'Run make build first, as yourself, with the same PREFIX and LIBEXECDIR: the modules are not there, or for others.'; exit 1; }
 	install -D -m 644 $(RELEASE)/libkrb5_fido_client.so $(DESTDIR)$(PLUGINDIR)/fido_client.so
 	install -D -m 644 $(RELEASE)/libkrb5_fido_kdc.so $(DESTDIR)$(PLUGINDIR)/fido_kdc.so
@@ -96,6 +104,15 @@ install:
 	install -D -m 755 $(RELEASE)/kfido $(DESTDIR)$(BINDIR)/kfido
 	install -D -m 755 $(RELEASE)/softkey $(DESTDIR)$(BINDIR)/softkey
 	install -D -m 755 $(RELEASE)/krb5-testrealm $(DESTDIR)$(BINDIR)/krb5-testrealm
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man1 $(MANUAL)/kfido.1
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man5 docs/man/krb5-fido.5
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man7 docs/man/krb5-fido.7
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man8 $(MANUAL)/kdb5_fido.8
+	for program in kfido kdb5_fido; do \
+		install -D -m 644 $(MANUAL)/$$program.bash $(DESTDIR)$(BASHDIR)/$$program && \
+		install -D -m 644 -t $(DESTDIR)$(ZSHDIR) $(MANUAL)/_$$program && \
+		install -D -m 644 -t $(DESTDIR)$(FISHDIR) $(MANUAL)/$$program.fish || exit 1; \
+	done
 	install -D -m 644 include/krb5_fido.h $(DESTDIR)$(INCLUDEDIR)/krb5_fido.h
 	install -d $(DESTDIR)$(LINKDIR)
 	ln -sf $(PLUGINDIR)/fido_client.so $(DESTDIR)$(LINKDIR)/libkrb5_fido_client.so
@@ -109,6 +126,11 @@ uninstall:
 	rm -f $(DESTDIR)$(PLUGINDIR)/fido_client.so $(DESTDIR)$(PLUGINDIR)/fido_kdc.so
 	rm -f $(DESTDIR)$(LIBEXECDIR)/krb5-fido-helper $(DESTDIR)$(SBINDIR)/kdb5_fido
 	rm -f $(DESTDIR)$(BINDIR)/kfido $(DESTDIR)$(BINDIR)/softkey $(DESTDIR)$(BINDIR)/krb5-testrealm
+	rm -f $(DESTDIR)$(MANDIR)/man1/kfido.1 $(DESTDIR)$(MANDIR)/man8/kdb5_fido.8
+	rm -f $(DESTDIR)$(MANDIR)/man5/krb5-fido.5 $(DESTDIR)$(MANDIR)/man7/krb5-fido.7
+	rm -f $(DESTDIR)$(BASHDIR)/kfido $(DESTDIR)$(BASHDIR)/kdb5_fido
+	rm -f $(DESTDIR)$(ZSHDIR)/_kfido $(DESTDIR)$(ZSHDIR)/_kdb5_fido
+	rm -f $(DESTDIR)$(FISHDIR)/kfido.fish $(DESTDIR)$(FISHDIR)/kdb5_fido.fish
 	rm -f $(DESTDIR)$(INCLUDEDIR)/krb5_fido.h
 	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LINKDIR)
 

@@ -11,6 +11,7 @@ packages="
     pamtester python3-gssapi openssh-client libwrap0 curl
     ldap-utils libltdl7
     openssl python3 libkrad0
+    bash groff-base
 "
 # Installed, these would start servers, take part in every login of this machine, and have its KDC wait for a directory: tests
 # take them from target/deb.

@@ -4,6 +4,7 @@
 
 mod admit;
 mod client;
+pub mod command_line;
 pub mod describe;
 mod disable;
 mod document;
@@ -41,8 +42,10 @@ pub use own::{Attempted, OwnKeys};
 pub use plugin::{
     CLIENT_MODULE, Interface, KADMIND_MODULE, KDC_MODULE, Loading, Module, POLICY_MODULE, Plugin,
 };
-pub use registration::{ChosenKey, Intent, KeyRequest, Registered, Terminal, Wishes, choose_key, register};
+pub use registration::{
+    ChosenKey, Intent, KeyRequest, Registered, Terminal, Whose, Wishes, register_attached,
+};
 pub use rename::Renamed;
 pub use store::{Added, Keys, Removed, Store};
-pub use terminal::{Console, LineByLine, agree, confirm, fail, print, warn_of_unused};
+pub use terminal::{Console, LineByLine, confirm, fail, print, warn_of_unused};
 pub use uses::{OWN_STORE, StoreCopy, Stores, Usage, open_own};

@@ -1,5 +1,6 @@
 //! Registering a key that is attached to this machine.
 
+mod attached;
 mod attestation_object;
 mod choice;
 mod intent;
@@ -28,8 +29,11 @@ use time::UtcDateTime;
 use crate::{Error, random::random};
 use attestation_object::encode_object;
 
-pub use choice::{ChosenKey, choose_key};
+pub use attached::{Whose, register_attached};
+pub use choice::ChosenKey;
 pub use intent::Intent;
+
+use choice::choose_key;
 
 /// How long a key waits for each touch.
 const TOUCH_TIMEOUT: Duration = Duration::from_secs(60);
@@ -101,14 +105,6 @@ pub struct Registered {
     pub record: CredentialRecord,
     /// Its product name.
     pub product: String,
-}
-
-/// Registers a key, verifies what it returned, and has it make one assertion that is checked as the KDC would.
-///
-/// # Errors
-/// Those of [`choose_key`] and [`ChosenKey::register`].
-pub fn register(request: &KeyRequest<'_>, terminal: &dyn Terminal) -> Result<Registered, Error> {
-    choose_key(request)?.register(request, terminal)
 }
 
 impl ChosenKey {

@@ -112,7 +112,7 @@ pub fn confirm(question: &str) -> Result<bool, Error> {
 ///
 /// # Errors
 /// [`Error::Terminal`].
-pub fn agree(question: &str) -> Result<bool, Error> {
+pub(crate) fn agree(question: &str) -> Result<bool, Error> {
     Ok(!is_somebody_there() || ask_for_yes(question)?)
 }
 

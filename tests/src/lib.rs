@@ -18,6 +18,7 @@ mod enrolled;
 mod footprint;
 mod freed;
 mod holding_key;
+mod intent;
 pub mod kerberos;
 mod keytab;
 mod lasting_program;
@@ -43,6 +44,7 @@ pub use enrolled::{
 pub use footprint::Footprint;
 pub use freed::{Freed, Secret};
 pub use holding_key::HoldingKey;
+pub use intent::{AAGUID, PARTY, intent};
 pub use lasting_program::LastingProgram;
 pub use marked_helper::MarkedHelper;
 pub use observed::{LogLine, PATIENCE, as_lines, assert_refused, assert_ticket, await_output, sent_types};

@@ -180,6 +180,39 @@ fn installed_examples_name_the_installed_modules() {
     }
 }
 
+#[test]
+fn manual_pages_and_completions_are_where_man_and_the_shells_look() {
+    let (output, target) = install(&["MANDIR=/opt/man"]);
+    assert!(output.status.success(), "{output:?}");
+    for (file, begin) in [
+        ("opt/man/man1/kfido.1", ".ie "),
+        ("opt/man/man5/krb5-fido.5", ".\\\" "),
+        ("opt/man/man7/krb5-fido.7", ".TH KRB5-FIDO 7 "),
+        ("opt/man/man8/kdb5_fido.8", ".ie "),
+        ("usr/local/share/bash-completion/completions/kfido", "_kfido() {"),
+        (
+            "usr/local/share/bash-completion/completions/kdb5_fido",
+            "_kdb5_fido() {",
+        ),
+        ("usr/local/share/zsh/site-functions/_kfido", "#compdef kfido\n"),
+        (
+            "usr/local/share/zsh/site-functions/_kdb5_fido",
+            "#compdef kdb5_fido\n",
+        ),
+        ("usr/local/share/fish/vendor_completions.d/kfido.fish", "# Print"),
+        (
+            "usr/local/share/fish/vendor_completions.d/kdb5_fido.fish",
+            "# Print",
+        ),
+    ] {
+        let text = fs::read_to_string(target.path().join(file)).unwrap_or_default();
+        assert!(text.starts_with(begin), "{file}: {:?}", text.lines().next());
+    }
+    let (output, target) = install(&[]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(target.path().join("usr/local/share/man/man1/kfido.1").is_file());
+}
+
 /// Where krb5 looks for preauthentication modules, as the Makefile finds it.
 fn plugin_directory() -> String {
     let output = Command::new("pkg-config")

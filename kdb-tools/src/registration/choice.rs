@@ -46,7 +46,7 @@ impl ChosenKey {
 /// [`Error::NoKey`], [`Error::SeveralKeys`], [`Error::AllRegistered`], [`Error::Key`]; what the realm or the caller demands
 /// and the key cannot do: [`Error::NoCommonAlgorithm`], [`Error::AlgorithmMissing`], [`Error::PinNotSet`],
 /// [`Error::CannotVerify`].
-pub fn choose_key(request: &KeyRequest<'_>) -> Result<ChosenKey, Error> {
+pub(super) fn choose_key(request: &KeyRequest<'_>) -> Result<ChosenKey, Error> {
     let found = only_key(request)?;
     let device = Device::open(found)?;
     let product = found.product().to_owned();

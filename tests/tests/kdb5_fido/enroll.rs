@@ -1,22 +1,24 @@
 //! `kdb5_fido enroll`.
 
 use krb5_fido_https_server::{HttpsServer, Reply};
+use krb5_fido_tests::intent;
 use krb5_testrealm::{Finished, Presence, Realm, SoftKey};
 use serde_json::Value;
 
 use crate::support::{
     BOTH_FLAGS, PASSWORD, Snapshot, assert_done, assert_failed, assert_failed_after, assert_unchanged, flags,
-    kdb5_fido, labels, realm, realm_and_key, set_string, strings,
+    kdb5_fido, labels, realm, realm_and_key, set_string, shown, strings,
 };
 
-const PARTY: &str = "Registering for relying party krbtest.com (the registrable domain of the realm).\n";
 const FIRST_TOUCH: &str = "Touch software key to register it for alice@KRBTEST.COM.\n";
-const TALK: &str = "\
-Registering for relying party krbtest.com (the registrable domain of the realm).
-Touch software key to register it for alice@KRBTEST.COM.
-Touch software key once more, to try it.
-software key works.
-";
+
+/// All that is said while alice's key is registered.
+fn talk(key: &SoftKey) -> String {
+    format!(
+        "{}{FIRST_TOUCH}Touch software key once more, to try it.\nsoftware key works.\n",
+        shown(key)
+    )
+}
 
 fn enroll(realm: &Realm, device: &str, more: &[&str]) -> Finished {
     let arguments = [&["enroll", "alice", "--device", device], more].concat();
@@ -38,7 +40,7 @@ fn key_is_stored_and_both_flags_are_set() {
     assert_done(
         &enroll(&realm, &key.device(), &[]),
         "Registered key1 for alice@KRBTEST.COM.\nSet +requires_preauth and +requires_hwauth.\n",
-        TALK,
+        &talk(&key),
     );
     assert_eq!(labels(&realm, "alice"), ["key1"]);
     assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
@@ -82,7 +84,7 @@ fn flags_that_were_set_are_told_from_those_that_were_not() {
         assert_done(
             &enroll(&realm, &key.device(), &[]),
             &format!("Registered key1 for alice@KRBTEST.COM.\n{told}\n"),
-            TALK,
+            &talk(&key),
         );
         assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
     }
@@ -103,7 +105,7 @@ fn flags_that_were_both_set_are_said_to_be() {
     assert_done(
         &enroll(&realm, &key.device(), &[]),
         "Registered key1 for alice@KRBTEST.COM.\n+requires_preauth and +requires_hwauth were set already.\n",
-        TALK,
+        &talk(&key),
     );
     assert_eq!(flags(&realm, "alice"), before);
     assert!(before.contains("DISALLOW_SVR"), "{before}");
@@ -128,7 +130,7 @@ fn configured_device_is_used_without_device() {
         .set_client_relation("fido_device", &[&key.device()])
         .unwrap();
     let enrolled = realm.kdb5_fido(&["enroll", "alice"]).unwrap();
-    assert_eq!((enrolled.code(), &*enrolled.stderr), (Some(0), TALK));
+    assert_eq!((enrolled.code(), &*enrolled.stderr), (Some(0), &*talk(&key)));
 }
 
 #[test]
@@ -139,7 +141,7 @@ fn second_key_gets_the_next_label_and_both_log_in() {
     assert_done(
         &enroll(&realm, &second.device(), &[]),
         "Registered key2 for alice@KRBTEST.COM.\n+requires_preauth and +requires_hwauth were set already.\n",
-        TALK,
+        &talk(&second),
     );
     assert_eq!(labels(&realm, "alice"), ["key1", "key2"]);
     for key in [&first, &second] {
@@ -168,7 +170,7 @@ fn name_is_the_label() {
     assert_done(
         &enrolled,
         "Registered Blue.5_c-x for alice@KRBTEST.COM.\nSet +requires_preauth and +requires_hwauth.\n",
-        TALK,
+        &talk(&key),
     );
     assert_eq!(labels(&realm, "alice"), ["Blue.5_c-x"]);
 }
@@ -177,7 +179,7 @@ fn name_is_the_label() {
 fn json_describes_the_record_and_talk_stays_on_standard_error() {
     let (realm, key) = realm_and_key();
     let enrolled = enroll(&realm, &key.device(), &["--json"]);
-    assert_eq!((enrolled.code(), &*enrolled.stderr), (Some(0), TALK));
+    assert_eq!((enrolled.code(), &*enrolled.stderr), (Some(0), &*talk(&key)));
     assert_eq!(enrolled.stdout.lines().count(), 1);
     let printed: Value = serde_json::from_str(&enrolled.stdout).unwrap();
     let record = stored_record(&realm, "fido:key1");
@@ -200,7 +202,7 @@ fn same_key_is_refused_for_the_same_party() {
     let before = Snapshot::of(&realm, "alice");
     assert_failed_after(
         &enroll(&realm, &key.device(), &["--name", "again"]),
-        &format!("{PARTY}{FIRST_TOUCH}"),
+        &format!("{}{FIRST_TOUCH}", shown(&key)),
         "software key is registered for alice@KRBTEST.COM already",
     );
     assert_unchanged(&realm, &before);
@@ -284,20 +286,17 @@ fn unknown_principals_are_named_as_given() {
 fn keys_that_are_not_there_are_said_to_be_missing() {
     let realm = realm();
     let before = Snapshot::of(&realm, "alice");
-    assert_failed_after(
+    assert_failed(
         &enroll(&realm, "none", &[]),
-        PARTY,
         "No security key attached: plug one in, or name it with --device",
     );
-    assert_failed_after(
+    assert_failed(
         &enroll(&realm, "unix:/nonexistent", &[]),
-        PARTY,
         "cannot open unix:/nonexistent: No such file or directory (os error 2) while registering a key; nothing was \
          stored",
     );
-    assert_failed_after(
+    assert_failed(
         &enroll(&realm, "hidraw0", &[]),
-        PARTY,
         "\"hidraw0\" is no device: auto, none, an absolute path, or unix: and an absolute path would be",
     );
     assert_unchanged(&realm, &before);
@@ -308,9 +307,8 @@ fn one_of_several_keys_must_be_named() {
     let (realm, first) = realm_and_key();
     let second = realm.softkey("second", Presence::Auto).unwrap();
     let before = Snapshot::of(&realm, "alice");
-    assert_failed_after(
+    assert_failed(
         &enroll(&realm, &first.device(), &["--device", &second.device()]),
-        PARTY,
         &format!(
             "Several security keys are attached ({}, {}): name one with --device",
             first.device(),
@@ -329,7 +327,7 @@ fn declined_touch_stores_nothing() {
     let before = Snapshot::of(&realm, "alice");
     assert_failed_after(
         &enroll(&realm, &key.device(), &[]),
-        &format!("{PARTY}{FIRST_TOUCH}"),
+        &format!("{}{FIRST_TOUCH}", shown(&key)),
         "declined at the security key while registering a key; nothing was stored",
     );
     assert_unchanged(&realm, &before);
@@ -360,11 +358,13 @@ fn realm_as_party_is_accepted_and_logs_in() {
         .unwrap();
     let enrolled = enroll(&realm, &key.device(), &["--rp-id", "krb5realm:KRBTEST.COM"]);
     assert_eq!(enrolled.code(), Some(0), "{enrolled}");
-    let first = enrolled.stderr.lines().next().unwrap();
-    assert_eq!(
-        first,
-        "Registering for relying party krb5realm:KRBTEST.COM (the realm's own name)."
+    let intent = intent(
+        &key,
+        "alice",
+        "krb5realm:KRBTEST.COM (the realm's own name)",
+        "root/admin",
     );
+    assert!(enrolled.stderr.starts_with(&intent), "{enrolled}");
     assert_eq!(stored_record(&realm, "fido:key1")["rp"], "krb5realm:KRBTEST.COM");
     realm.kinit("alice", PASSWORD, &[]).unwrap().checked().unwrap();
 }
@@ -385,11 +385,8 @@ fn configured_party_is_the_only_one() {
     );
     let enrolled = enroll(&realm, &key.device(), &[]);
     assert_eq!(enrolled.code(), Some(0), "{enrolled}");
-    let first = enrolled.stderr.lines().next().unwrap();
-    assert_eq!(
-        first,
-        "Registering for relying party login.example.org (fido_rp_id)."
-    );
+    let intent = intent(&key, "alice", "login.example.org (fido_rp_id)", "root/admin");
+    assert!(enrolled.stderr.starts_with(&intent), "{enrolled}");
     assert_eq!(stored_record(&realm, "fido:key1")["rp"], "login.example.org");
     realm.kinit("alice", PASSWORD, &[]).unwrap().checked().unwrap();
 }
@@ -425,17 +422,53 @@ fn facet_list_that_vouches_comes_first_and_one_that_does_not_is_told() {
     };
     let vouched = enroll("/facets", &key, "one");
     assert_eq!(vouched.code(), Some(0), "{vouched}");
-    let party = "Registering for relying party login.example.net (the host of the realm's facet list).\n";
-    assert!(vouched.stderr.starts_with(party), "{vouched}");
+    let party = "login.example.net (the host of the realm's facet list)";
+    let intent = intent(&key, "alice", party, "root/admin");
+    assert!(vouched.stderr.starts_with(&intent), "{vouched}");
 
     let missing = enroll("/none", &second, "two");
     assert_eq!(missing.code(), Some(0), "{missing}");
     let warning = "kdb5_fido: warning: the server of the facet list https://login.example.net/none answers with the HTTP \
                    status 404\n";
     assert!(
-        missing.stderr.starts_with(&format!("{warning}{PARTY}")),
+        missing
+            .stderr
+            .starts_with(&format!("{warning}{}", shown(&second))),
         "{missing}"
     );
     assert_eq!(stored_record(&realm, "fido:one")["rp"], "login.example.net");
     assert_eq!(stored_record(&realm, "fido:two")["rp"], "krbtest.com");
+}
+
+#[test]
+fn a_key_with_another_algorithm_that_it_keeps_itself() {
+    let (realm, key) = realm_and_key();
+    let enrolled = enroll(&realm, &key.device(), &["--algorithm", "eddsa", "--resident"]);
+    assert_eq!(enrolled.code(), Some(0), "{enrolled}");
+    assert!(
+        enrolled
+            .stderr
+            .contains("\n    kept                by the key itself"),
+        "{enrolled}"
+    );
+    assert_eq!(stored_record(&realm, "fido:key1")["alg"], -8);
+}
+
+#[test]
+fn what_is_wanted_of_a_key_must_suit_the_realm_and_the_key() {
+    let builder = Realm::builder().kadmind(false);
+    let realm = builder.kdc_relation("fido_algorithms", "ES256").start().unwrap();
+    realm.add_principal("alice", PASSWORD, &[]).unwrap();
+    let key = realm.softkey("key", Presence::Auto).unwrap();
+    let before = Snapshot::of(&realm, "alice");
+    assert_failed(
+        &enroll(&realm, &key.device(), &["--algorithm", "EdDSA"]),
+        "fido_algorithms of KRBTEST.COM accepts none of the algorithms that keys are asked for here: EdDSA",
+    );
+    assert_failed(
+        &enroll(&realm, &key.device(), &["--uv"]),
+        "software key does not know its user, as --uv demands: set a PIN with fido2-token -S, if it can have one; nothing \
+         was stored",
+    );
+    assert_unchanged(&realm, &before);
 }

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use krb5_fido_tests::{PARTY, intent};
 use krb5_testrealm::{Artifacts, Finished, Presence, Realm, SoftKey};
 use serde_json::{Value, json};
 
@@ -25,6 +26,11 @@ pub(crate) fn realm_and_key() -> (Realm, SoftKey) {
     let realm = realm();
     let key = realm.softkey("key", Presence::Auto).unwrap();
     (realm, key)
+}
+
+/// What is shown before alice's key is registered.
+pub(crate) fn shown(key: &SoftKey) -> String {
+    intent(key, "alice", PARTY, "root/admin")
 }
 
 /// A record as another tool would write it; `id` tells it from others, `more` overrides and adds members, null leaves

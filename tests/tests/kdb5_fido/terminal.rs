@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{
     BOTH_FLAGS, PASSWORD, PREAUTH_ALONE, Snapshot, assert_failed_after, assert_unchanged, flags, labels,
-    realm, record, store,
+    realm, record, shown, store,
 };
 
 const QUESTION: &str = "blue is the last key of alice@KRBTEST.COM: fido_policy decides whether the password alone will do from now on. Remove it? (type yes): ";
@@ -136,7 +136,7 @@ fn key_with_pin(realm: &Realm) -> SoftKey {
     key
 }
 
-const PARTY: &str = "Registering for relying party krbtest.com (the registrable domain of the realm).\n";
+const MEANT: &str = "Is that meant? (type yes): ";
 const PIN_QUESTION: &str = "PIN for software key (8 attempts left): ";
 
 #[test]
@@ -146,16 +146,17 @@ fn pin_is_asked_for_without_echo_and_the_key_logs_in() {
     let Dialog { screen, code } = run(
         &realm,
         &format!("enroll alice --device {}", key.device()),
-        &[("attempts left): ", "123456")],
+        &[(MEANT, "yes"), ("attempts left): ", "123456")],
     );
     assert_eq!(
         (&*screen, code),
         (
             &*format!(
-                "{PARTY}{PIN_QUESTION}\n\
+                "{}{MEANT}yes\n{PIN_QUESTION}\n\
                  Touch software key to register it for alice@KRBTEST.COM.\n\
                  Touch software key once more, to try it.\n\
-                 software key works.\n"
+                 software key works.\n",
+                shown(&key)
             ),
             Some(0)
         )
@@ -176,17 +177,35 @@ fn pin_is_asked_for_without_echo_and_the_key_logs_in() {
 }
 
 #[test]
+fn a_key_that_is_not_meant_is_not_registered() {
+    let realm = realm();
+    let key = realm.softkey("key", Presence::Auto).unwrap();
+    let before = Snapshot::of(&realm, "alice");
+    let enroll = format!("enroll alice --device {}", key.device());
+    let shown = shown(&key);
+    for answer in ["", "no", "y"] {
+        let Dialog { screen, code } = run(&realm, &enroll, &[(MEANT, answer)]);
+        let expected = format!("{shown}{MEANT}{answer}\nkdb5_fido: Not confirmed; nothing was stored\n");
+        assert_eq!((screen, code), (expected, Some(1)));
+    }
+    assert_unchanged(&realm, &before);
+    let Dialog { screen, code } = run(&realm, &format!("{enroll} --yes"), &[]);
+    assert_eq!((screen.contains(MEANT), code), (false, Some(0)), "{screen}");
+}
+
+#[test]
 fn wrong_pin_is_said_to_be_wrong_and_nothing_is_stored() {
     let realm = realm();
     let key = key_with_pin(&realm);
     let before = Snapshot::of(&realm, "alice");
-    let enroll = format!("enroll alice --device {}", key.device());
+    let enroll = format!("enroll alice --yes --device {}", key.device());
+    let shown = shown(&key);
     let Dialog { screen, code } = run(&realm, &enroll, &[("attempts left): ", "654321")]);
     assert_eq!(
         (&*screen, code),
         (
             &*format!(
-                "{PARTY}{PIN_QUESTION}\n\
+                "{shown}{PIN_QUESTION}\n\
                  Touch software key to register it for alice@KRBTEST.COM.\n\
                  kdb5_fido: wrong PIN while registering a key; nothing was stored\n"
             ),
@@ -198,7 +217,7 @@ fn wrong_pin_is_said_to_be_wrong_and_nothing_is_stored() {
         (&*screen, code),
         (
             &*format!(
-                "{PARTY}PIN for software key (7 attempts left): \n\
+                "{shown}PIN for software key (7 attempts left): \n\
                  kdb5_fido: No security key has such a PIN: 1 to 63 bytes of UTF-8; nothing was stored\n"
             ),
             Some(1)
@@ -217,7 +236,7 @@ fn pin_without_a_terminal_is_not_read_from_standard_input() {
     command.args(["enroll", "alice", "--device", &key.device()]);
     assert_failed_after(
         &realm.run(command, "123456\n").unwrap(),
-        PARTY,
+        &shown(&key),
         "Could not ask on the terminal: No such device or address (os error 6); nothing was changed",
     );
     assert_unchanged(&realm, &before);

@@ -3,14 +3,11 @@
 use std::os::unix::net::UnixListener;
 
 use krb5_fido_keys::{Device, DeviceSpec, Pin, discover};
-use krb5_fido_tests::set_pin;
+use krb5_fido_tests::{AAGUID, set_pin};
 use krb5_testrealm::{Presence, Realm, SoftKey};
 use serde_json::{Value, json};
 
 use crate::{json, realm, seen};
-
-/// The model of the software key.
-const AAGUID: &str = "7ff419a9-b01a-4cbd-84e9-ead7753e8e60";
 
 /// A realm with keys that fido_device names.
 fn with_keys<const N: usize>(keys: [(&str, &[&str]); N]) -> (Realm, [SoftKey; N]) {

@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use krb5_fido_tests::{PASSWORD, add_user, attribute, kadmin};
+use krb5_fido_tests::{PARTY, PASSWORD, add_user, attribute, intent, kadmin};
 use krb5_testrealm::{Finished, Presence, Realm, RealmBuilder, SoftKey};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -120,16 +120,7 @@ impl Site {
 
     /// What is shown before the first touch.
     pub(crate) fn intent(&self, principal: &str, by: &str) -> String {
-        format!(
-            "About to register a security key:
-    realm               KRBTEST.COM
-    principal           {principal}@KRBTEST.COM
-    relying party       krbtest.com (the registrable domain of the realm)
-    security key        software key ({}), AAGUID {AAGUID}
-    registered by       {by}@KRBTEST.COM
-",
-            self.key.device()
-        )
+        intent(&self.key, principal, PARTY, by)
     }
 
     /// All that is said while alice's key is registered.
@@ -143,9 +134,6 @@ software key works.
         )
     }
 }
-
-/// The model of the software key.
-const AAGUID: &str = "7ff419a9-b01a-4cbd-84e9-ead7753e8e60";
 
 /// Asserts exit code 1, nothing on standard output, and this on standard error after "kfido: ".
 #[track_caller]

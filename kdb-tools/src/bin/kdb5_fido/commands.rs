@@ -9,13 +9,16 @@ use std::{
 
 use krb5_fido_protocol::fido::{kdc_settings::KdcSettings, policy::Settings, record::CredentialRecord};
 use krb5_fido_tools::{
-    Added, Console, Error, ImportMode, KeyRequest, Keys, Listed, Store, Terminal, Which, Wishes,
-    choose_rp_id, confirm, register, warn_of_unused,
+    Added, Console, Error, ImportMode, Keys, Listed, Store, Which, Whose,
+    command_line::{
+        RegistrationOptions,
+        kdb5_fido::{Arguments, Command},
+    },
+    confirm, register_attached,
 };
 
 use crate::{
-    arguments::{Arguments, Command},
-    check, disable, export, import, invite,
+    PROGRAM, check, disable, export, import, invite,
     output::{print_added, print_list, print_removed},
     rename, settings, show, status, usage,
 };
@@ -24,11 +27,11 @@ use crate::{
 const READ_MAX: u64 = 128 * 1024;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let store = Store::new(arguments.realm.as_deref())?;
+    let store = Store::new(arguments.common.realm.as_deref())?;
     // The one command that goes on with an impossible value.
     let database = arguments.database_arguments();
     if let Command::CheckConfig { fix } = arguments.command {
-        return check::run(&store, &database, fix, arguments.json);
+        return check::run(&store, &database, fix, arguments.common.json);
     }
     let realm = store.settings()?;
     let keys = store.open(&database)?;
@@ -36,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         store: &store,
         realm: &realm,
         keys: &keys,
-        as_json: arguments.json,
+        as_json: arguments.common.json,
     };
     site.run(&arguments.command)?;
     Ok(ExitCode::SUCCESS)
@@ -57,11 +60,10 @@ impl Site<'_> {
             Command::Enroll {
                 principal,
                 name,
-                device,
-                rp_id,
+                registration,
             } => {
                 let target = self.target(principal, name.as_ref());
-                let record = enroll(self.store, settings, &target, device, rp_id.as_deref())?;
+                let record = enroll(self.store, settings, &target, registration)?;
                 self.add(&target, &record)
             }
             Command::Add {
@@ -156,31 +158,19 @@ fn enroll(
     store: &Store,
     settings: &Settings,
     target: &Target<'_>,
-    devices: &[String],
-    rp_id: Option<&str>,
+    registration: &RegistrationOptions,
 ) -> Result<CredentialRecord, Error> {
     let listed = target.keys.list(target.principal)?;
     // Before anybody touches a key: the name must be free.
     Keys::choose_label(&listed, target.name)?;
+    let whose = Whose {
+        principal: &listed.principal,
+        enrolment: &listed.enrolment,
+        settings,
+        by: &store.administrator(),
+    };
     let client = store.as_client()?;
-    let names = client.rules()?;
-    warn_of_unused("kdb5_fido", &names.unused);
-    let (rp_id, rule) = choose_rp_id(store.realm(), &names.rules, rp_id)?;
-    Console.show(&format!("Registering for relying party {rp_id} ({rule})."));
-    let registered = register(
-        &KeyRequest {
-            principal: &listed.principal,
-            enrolment: &listed.enrolment,
-            rp_id,
-            realm: store.realm(),
-            found: client.find_keys(devices)?,
-            settings,
-            wishes: Wishes::default(),
-            by: &store.administrator(),
-        },
-        &Console,
-    )?;
-    Console.show(&format!("{} works.", registered.product));
+    let registered = register_attached(PROGRAM, &client, &whose, registration, &Console)?;
     Ok(registered.record)
 }
 

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use krb5_fido_tools::{
     Closed, Error, Invite, Invited,
+    command_line::kdb5_fido::InviteOptions,
     describe::{describe_flags, tell_flags_changed},
     format::{object, utc_time},
     print,
 };
 use serde_json::{Value, json};
 
-use crate::{arguments::InviteOptions, commands::Site};
+use crate::commands::Site;
 
 pub(crate) fn run(site: &Site<'_>, options: &InviteOptions) -> Result<(), Error> {
     let text = match options.close {

@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-mod arguments;
 mod check;
 mod commands;
 mod disable;
@@ -19,9 +18,7 @@ mod usage;
 use std::process::ExitCode;
 
 use clap::Parser;
-use krb5_fido_tools::fail;
-
-use arguments::Arguments;
+use krb5_fido_tools::{command_line::kdb5_fido::Arguments, fail};
 
 /// As messages name it.
 const PROGRAM: &str = "kdb5_fido";

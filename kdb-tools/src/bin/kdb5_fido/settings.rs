@@ -3,12 +3,13 @@
 use krb5_fido_protocol::fido::kdc_settings::KdcSettings;
 use krb5_fido_tools::{
     Error, Listed, OwnSettings,
+    command_line::kdb5_fido::PolicyChange,
     format::{line, object, words},
     print,
 };
 use serde_json::{Value, json};
 
-use crate::{arguments::PolicyChange, commands::Site};
+use crate::commands::Site;
 
 pub(crate) fn run(site: &Site<'_>, change: &PolicyChange) -> Result<(), Error> {
     let overrides = change.overrides();

@@ -1,6 +1,6 @@
 //! A login to kadmind.
 
-use krb5_fido_tools::{Error, KadmindError, Keys};
+use krb5_fido_tools::{Error, KadmindError, Keys, command_line::kfido::Arguments};
 use krb5_plugin::{
     Context, CredentialCache, OwnedContext, OwnedPrincipal,
     kadm5::{ADMIN_SERVICE, Authentication, Server},
@@ -8,7 +8,6 @@ use krb5_plugin::{
 };
 
 use crate::{
-    arguments::Arguments,
     screen::{Screen, failure_text},
     somebody::{find_host, find_myself, name_of, parse, realm_of},
 };
@@ -35,19 +34,23 @@ impl<'a> Access<'a> {
         arguments: &'a Arguments,
         principal: Option<&str>,
     ) -> Result<Self, Error> {
-        let cache = arguments.cache.as_deref();
+        let cache = arguments.kadmind.cache.as_deref();
         let cache = cache.map(|name| open_cache(context.get(), name)).transpose()?;
         let client = find_client(context.get(), arguments, principal, cache.as_ref())?;
         let proof = match cache {
             Some(cache) => Proof::Cache(cache),
-            None if arguments.use_keytab => Proof::Keytab(arguments.keytab.as_deref()),
+            None if arguments.kadmind.use_keytab => Proof::Keytab(arguments.kadmind.keytab.as_deref()),
             None => Proof::Cache(ask_for_password(context, &client)?),
         };
         Ok(Self {
             context,
             client: name_of(&client)?,
-            realm: arguments.realm.clone().unwrap_or_else(|| realm_of(&client)),
-            address: arguments.server.as_deref(),
+            realm: arguments
+                .common
+                .realm
+                .clone()
+                .unwrap_or_else(|| realm_of(&client)),
+            address: arguments.kadmind.server.as_deref(),
             proof,
         })
     }
@@ -94,19 +97,19 @@ fn find_client<'a>(
     principal: Option<&str>,
     cache: Option<&CredentialCache<'a>>,
 ) -> Result<OwnedPrincipal<'a>, Error> {
-    if let Some(name) = &arguments.client {
+    if let Some(name) = &arguments.kadmind.client {
         return parse(context, name);
     }
     if let Some(cache) = cache {
-        let name = arguments.cache.as_deref().unwrap_or_default();
+        let name = arguments.kadmind.cache.as_deref().unwrap_or_default();
         return cache.principal().map_err(|error| unreadable(name, error));
     }
-    if arguments.use_keytab {
+    if arguments.kadmind.use_keytab {
         return find_host(context);
     }
     match principal {
         Some(name) => parse(context, name),
-        None => find_myself(context, arguments.realm.as_deref()),
+        None => find_myself(context, arguments.common.realm.as_deref()),
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use krb5_fido_tools::{ClientRealm, Error};
+use krb5_fido_tools::{
+    ClientRealm, Error,
+    command_line::kfido::{Administration, Arguments, Command},
+};
 use krb5_plugin::OwnedContext;
 
 use crate::{
-    arguments::{Arguments, Command},
     check, devices,
     enroll::{self, Output},
     keys, rp_id,
@@ -20,7 +22,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::RpId { name } => name.as_ref(),
         _ => None,
     };
-    if let Some(realm) = named.or(arguments.realm.as_ref()) {
+    if let Some(realm) = named.or(arguments.common.realm.as_ref()) {
         context.set_default_realm(realm).map_err(unusable)?;
     }
     let realm = || {
@@ -28,9 +30,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         ClientRealm::read(context.get(), &name)
     };
     match &arguments.command {
-        Command::RpId { .. } => rp_id::run(&realm()?, arguments.json),
-        Command::Devices { device } => devices::run(&realm()?, device, arguments.json),
-        Command::Check(wanted) => check::run(&context, wanted, arguments.realm.as_deref(), arguments.json),
+        Command::RpId { .. } => rp_id::run(&realm()?, arguments.common.json),
+        Command::Devices { device } => devices::run(&realm()?, device, arguments.common.json),
+        Command::Check(wanted) => check::run(
+            &context,
+            wanted,
+            arguments.common.realm.as_deref(),
+            arguments.common.json,
+        ),
         Command::Register {
             principal,
             out,
@@ -43,37 +50,37 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             };
             enroll::run_offline(&context, principal, registration, &out).map(|()| ExitCode::SUCCESS)
         }
-        _ => administer(&context, arguments).map(|()| ExitCode::SUCCESS),
+        Command::Administer(what) => administer(&context, arguments, what).map(|()| ExitCode::SUCCESS),
     }
 }
 
 /// The commands that work through kadmind.
-fn administer(context: &OwnedContext, arguments: &Arguments) -> Result<(), Error> {
+fn administer(context: &OwnedContext, arguments: &Arguments, what: &Administration) -> Result<(), Error> {
     let session = |principal: &Option<String>, body: &dyn Fn(&mut Session<'_>) -> Result<(), Error>| {
         Session::run(context, arguments, principal.as_deref(), body)
     };
-    match &arguments.command {
-        Command::Enroll {
+    match what {
+        Administration::Enroll {
             principal,
             name,
             registration,
+            ..
         } => session(principal, &|session| {
             enroll::run(session, name.as_deref(), registration)
         }),
-        Command::List { principal } => session(principal, &|session| keys::list(session)),
-        Command::Show { label, principal } => session(principal, &|session| show::run(session, label)),
-        Command::Rename { old, new, principal } => {
-            session(principal, &|session| keys::rename(session, old, new))
+        Administration::List { principal, .. } => session(principal, &|session| keys::list(session)),
+        Administration::Show { label, principal, .. } => {
+            session(principal, &|session| show::run(session, label))
         }
-        Command::Remove {
+        Administration::Rename {
+            old, new, principal, ..
+        } => session(principal, &|session| keys::rename(session, old, new)),
+        Administration::Remove {
             label,
             principal,
             yes,
+            ..
         } => session(principal, &|session| keys::remove(session, label, *yes)),
-        // Done before.
-        Command::RpId { .. } | Command::Devices { .. } | Command::Check(_) | Command::Register { .. } => {
-            Ok(())
-        }
     }
 }
 

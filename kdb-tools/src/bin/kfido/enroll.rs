@@ -11,10 +11,11 @@ use krb5_fido_protocol::fido::{
     record::CredentialRecord,
 };
 use krb5_fido_tools::{
-    Attempted, ClientRealm, Console, Error, Intent, KadmindError, KeyRequest, Keys, LineByLine, Registered,
-    Terminal, agree, check_replaceable, choose_key, choose_rp_id,
+    Attempted, ClientRealm, Console, Error, KadmindError, Keys, LineByLine, Registered, Terminal, Whose,
+    check_replaceable,
+    command_line::RegistrationOptions,
     describe::{describe_flags, describe_key, requirements, tell_flags_set},
-    print, warn_of_unused, write_private,
+    print, register_attached, write_private,
 };
 use krb5_plugin::{OwnedContext, kadm5::Flags};
 use serde_json::Value;
@@ -22,7 +23,6 @@ use time::UtcDateTime;
 
 use crate::{
     PROGRAM,
-    arguments::Registration,
     session::{Session, warn},
     somebody::{name_of, parse, realm_of},
 };
@@ -33,7 +33,7 @@ const CODE_ATTEMPTS: u32 = 3;
 pub(crate) fn run(
     session: &mut Session<'_>,
     name: Option<&str>,
-    registration: &Registration,
+    registration: &RegistrationOptions,
 ) -> Result<(), Error> {
     // Before anybody touches a key: the name must be free.
     Keys::choose_label(&session.listed, name)?;
@@ -45,9 +45,10 @@ pub(crate) fn run(
     let whose = Whose {
         principal: session.principal(),
         enrolment: &session.listed.enrolment,
+        settings: &session.settings,
         by: session.access.client(),
     };
-    let registered = register(&realm, &whose, registration)?;
+    let registered = register_attached(PROGRAM, &realm, &whose, registration, &LineByLine)?;
     let record = match invited {
         Some(invited) => &invited.mark(registered, session.principal())?,
         None => &registered.record,
@@ -160,7 +161,7 @@ impl Output<'_> {
 pub(crate) fn run_offline(
     context: &OwnedContext,
     principal: &str,
-    registration: &Registration,
+    registration: &RegistrationOptions,
     out: &Output<'_>,
 ) -> Result<(), Error> {
     let principal = parse(context.get(), principal)?;
@@ -172,9 +173,10 @@ pub(crate) fn run_offline(
     let whose = Whose {
         principal: &name,
         enrolment: &Enrolment::default(),
+        settings: &Settings::default(),
         by: &name,
     };
-    let registered = register(&realm, &whose, registration)?;
+    let registered = register_attached(PROGRAM, &realm, &whose, registration, &LineByLine)?;
     let refused = |cause| Error::Refused {
         product: registered.product.clone(),
         cause,
@@ -189,45 +191,4 @@ pub(crate) fn run_offline(
         out.path.display()
     ));
     Ok(())
-}
-
-/// Whose key is registered, and by whom.
-struct Whose<'a> {
-    principal: &'a str,
-    enrolment: &'a Enrolment,
-    by: &'a str,
-}
-
-/// Registers an attached key, if that is meant.
-fn register(
-    realm: &ClientRealm,
-    whose: &Whose<'_>,
-    registration: &Registration,
-) -> Result<Registered, Error> {
-    let names = realm.rules()?;
-    warn_of_unused(PROGRAM, &names.unused);
-    let (rp_id, rule) = choose_rp_id(realm.name(), &names.rules, registration.rp_id.as_deref())?;
-    let request = KeyRequest {
-        principal: whose.principal,
-        enrolment: whose.enrolment,
-        rp_id,
-        realm: realm.name(),
-        found: realm.find_keys(&registration.device)?,
-        settings: &Settings::default(),
-        wishes: registration.wishes(),
-        by: whose.by,
-    };
-    let key = choose_key(&request)?;
-    let intent = Intent {
-        request: &request,
-        rule,
-        key: &key,
-    };
-    Console.show(&intent.to_string());
-    if !registration.yes && !agree("Is that meant?")? {
-        return Err(Error::NotConfirmed);
-    }
-    let registered = key.register(&request, &LineByLine)?;
-    Console.show(&format!("{} works.", registered.product));
-    Ok(registered)
 }

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 mod access;
-mod arguments;
 mod check;
 mod commands;
 mod devices;
@@ -15,20 +14,14 @@ mod session;
 mod show;
 mod somebody;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
-use clap::Parser;
-use krb5_fido_tools::fail;
-
-use arguments::Arguments;
+use krb5_fido_tools::{command_line::kfido::Arguments, fail};
 
 /// As messages name it.
 const PROGRAM: &str = "kfido";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    if let Err(mistake) = arguments.check() {
-        mistake.exit();
-    }
+    let arguments = Arguments::read(env::args_os()).unwrap_or_else(|mistake| mistake.exit());
     commands::run(&arguments).unwrap_or_else(|error| fail(PROGRAM, &error))
 }

@@ -1,13 +1,14 @@
 //! What is done through kadmind.
 
 use krb5_fido_protocol::fido::policy::Settings;
-use krb5_fido_tools::{Attempted, Console, Error, KadmindError, Keys, Listed, OwnKeys, Terminal};
+use krb5_fido_tools::{
+    Attempted, Console, Error, KadmindError, Keys, Listed, OwnKeys, Terminal, command_line::kfido::Arguments,
+};
 use krb5_plugin::OwnedContext;
 
 use crate::{
     PROGRAM,
     access::Access,
-    arguments::Arguments,
     somebody::{name_of, parse},
 };
 
@@ -47,7 +48,7 @@ impl Session<'_> {
             keys,
             listed,
             settings: Settings::default(),
-            as_json: arguments.json,
+            as_json: arguments.common.json,
         })
     }
 

@@ -6,7 +6,7 @@ mod report;
 
 use std::process::ExitCode;
 
-use krb5_fido_tools::{Console, Error, Terminal, print};
+use krb5_fido_tools::{Console, Error, Terminal, command_line::kfido::Check, print};
 use krb5_plugin::{
     OwnedContext,
     login::{Login, log_in},
@@ -14,7 +14,6 @@ use krb5_plugin::{
 
 use crate::{
     PROGRAM,
-    arguments::Check,
     screen::Screen,
     somebody::{find_myself, name_of, parse, realm_of},
 };

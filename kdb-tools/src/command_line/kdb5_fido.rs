@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of kdb5_fido.
 
 use std::path::PathBuf;
 
@@ -10,44 +10,85 @@ use krb5_fido_protocol::{
         policy::{Policy, parse_indicators},
     },
 };
-use krb5_fido_tools::{Overrides, Setting, StoreCopy};
 use krb5_plugin::parse_duration;
+
+use super::{CommonOptions, Manual, RegistrationOptions};
+use crate::{Overrides, Setting, StoreCopy};
+
+/// What ends the help.
+pub const MANUAL: Manual = Manual {
+    section: "8",
+    title: "System administration",
+    exit_status: &[
+        ("0", "it is done"),
+        (
+            "1",
+            "it is not done, or not for all; a message on standard error says why",
+        ),
+        ("2", "a mistake in the command line"),
+        ("3", "check-config: there are warnings, and no error"),
+    ],
+    files: &[
+        (
+            "/etc/krb5kdc/kdc.conf",
+            "the database of the realm, and the relations that krb5-fido(5) tells of",
+        ),
+        (
+            "/etc/krb5.conf",
+            "the same, where kdc.conf says nothing, and for which names clients sign",
+        ),
+        (
+            "/var/lib/krb5kdc/fido",
+            "counters and last uses of keys at this KDC, unless fido_state_dir names another directory",
+        ),
+    ],
+    see_also: &[
+        ("krb5-fido", "7"),
+        ("krb5-fido", "5"),
+        ("kfido", "1"),
+        ("kadmin.local", "8"),
+        ("kdb5_util", "8"),
+        ("krb5kdc", "8"),
+        ("kdc.conf", "5"),
+    ],
+};
 
 /// Manages the security keys of principals in the local Kerberos database.
 ///
 /// It runs on the KDC, as whoever may write the database, like kdb5_util and kadmin.local. A key is a string attribute
 /// "fido:LABEL" of its principal; kadmin's setstr, getstrs and delstr work with the same records.
 #[derive(Parser)]
-#[command(name = "kdb5_fido", version, max_term_width = 100)]
-pub(crate) struct Arguments {
-    /// The realm; the default realm of krb5.conf if it is not given
-    #[arg(short, long, value_name = "REALM", global = true)]
-    pub(crate) realm: Option<String>,
+#[command(name = "kdb5_fido", version, max_term_width = 100, after_long_help = MANUAL.to_string())]
+pub struct Arguments {
+    /// What both programs take.
+    #[command(flatten)]
+    pub common: CommonOptions,
 
     /// The database; that of kdc.conf if it is not given
     ///
     /// As with kadmin.local, changes to another database go to the realm's update log too where iprop is on.
-    #[arg(short, long, value_name = "DBNAME", global = true)]
+    #[arg(short, long, value_name = "DBNAME", global = true, display_order = 100)]
     database: Option<PathBuf>,
 
     /// An argument for the database module, as with kadmin.local; repeatable
-    #[arg(short = 'x', value_name = "ARG", global = true)]
+    #[arg(short = 'x', value_name = "ARG", global = true, display_order = 100)]
     module_arguments: Vec<String>,
 
-    /// Print JSON on standard output
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-
+    /// What is to be done.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub command: Command,
 }
 
+/// What is to be done.
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
     /// Register a key that is attached to this machine
     ///
-    /// Verifies what the key returns, has it make one assertion and checks that as the KDC would, stores the record and
-    /// sets +requires_preauth and, unless fido_policy is permissive, +requires_hwauth.
+    /// Shows what is about to be registered, and asks whether it is meant where there is a terminal. Then the key is touched
+    /// twice: to register, and to make one assertion, which is checked as the KDC would. The record is stored last: whoever
+    /// gives up before has changed nothing. Of several attached keys it takes the only one that is not registered yet.
+    ///
+    /// With the record it sets +requires_preauth and, unless fido_policy is permissive, +requires_hwauth.
     Enroll {
         /// The principal
         #[arg(value_name = "PRINC")]
@@ -55,12 +96,9 @@ pub(crate) enum Command {
         /// The name of the key; the lowest free keyN if it is not given
         #[arg(long, value_name = "LABEL")]
         name: Option<String>,
-        /// The key, as in fido_device: auto, a device path, or unix:PATH
-        #[arg(long, value_name = "DEV")]
-        device: Vec<String>,
-        /// The relying party to register for; by default what clients of the realm sign for
-        #[arg(long, value_name = "ID")]
-        rp_id: Option<String>,
+        /// Which key, and what is wanted of it.
+        #[command(flatten)]
+        registration: RegistrationOptions,
     },
     /// Store a record that was made elsewhere
     Add {
@@ -251,7 +289,7 @@ pub(crate) enum Command {
 
 impl Arguments {
     /// What the database module is told.
-    pub(crate) fn database_arguments(&self) -> Vec<String> {
+    pub fn database_arguments(&self) -> Vec<String> {
         let name = self
             .database
             .iter()
@@ -260,30 +298,32 @@ impl Arguments {
     }
 }
 
+/// How somebody is invited.
 #[derive(Args)]
-pub(crate) struct InviteOptions {
+pub struct InviteOptions {
     /// The principal
     #[arg(value_name = "PRINC")]
-    pub(crate) principal: String,
+    pub principal: String,
     /// For how long it is open: 24h, 7d
     #[arg(long = "for", value_name = "DURATION", default_value = "24h", value_parser = parse_lasting)]
-    pub(crate) lasts: u32,
+    pub lasts: u32,
     /// Ask for a code besides the password: 128 random bits, which are printed once
     #[arg(long)]
-    pub(crate) code: bool,
+    pub code: bool,
     /// Disable the keys that are there: they are lost
     #[arg(long)]
-    pub(crate) replace: bool,
+    pub replace: bool,
     /// End the invitation instead, and set requires_hwauth again where there are keys
     #[arg(long, conflicts_with_all = ["lasts", "code", "replace"])]
-    pub(crate) close: bool,
+    pub close: bool,
 }
 
+/// What is demanded of a principal from now on.
 #[derive(Args)]
-pub(crate) struct PolicyChange {
+pub struct PolicyChange {
     /// The principal
     #[arg(value_name = "PRINC")]
-    pub(crate) principal: String,
+    pub principal: String,
     /// Whether it must use a key: permissive, enrolled or required
     #[arg(long, value_name = "POLICY", value_parser = Policy::parse)]
     policy: Option<Policy>,
@@ -307,7 +347,8 @@ enum Cleared {
 }
 
 impl PolicyChange {
-    pub(crate) fn overrides(&self) -> Overrides {
+    /// The settings that it asks for.
+    pub fn overrides(&self) -> Overrides {
         let indicators = (!self.indicator.is_empty()).then(|| self.indicator.clone());
         Overrides {
             policy: self.setting(Cleared::Policy, self.policy),
