@@ -10,6 +10,7 @@ use krb5_fido_protocol::fido::{
 };
 use minicbor::{Decoder, Encoder, data::Type};
 use serde_json::Value;
+use time::UtcDateTime;
 
 /// Bytes in front of a new credential or of extensions.
 const HEAD_LEN: usize = 37;
@@ -210,20 +211,23 @@ pub fn record(data: &[u8]) {
     );
 
     let mut changed = record.clone();
-    changed.set_disabled(true);
+    changed.disable(UtcDateTime::UNIX_EPOCH);
     assert!(changed.is_disabled());
     if let Ok(written) = changed.encode() {
         let disabled = CredentialRecord::parse(&written).expect("it is a record");
         assert!(disabled.is_disabled() && disabled == changed);
     }
-    changed.set_disabled(false);
+    changed.enable();
     assert!(!changed.is_disabled());
     let Ok(written) = changed.encode() else {
         return;
     };
     let mut without = members;
-    without
-        .as_object_mut()
-        .map(|members| members.shift_remove("disabled"));
+    without.as_object_mut().map(|members| {
+        (
+            members.shift_remove("disabled"),
+            members.shift_remove("disabled_at"),
+        )
+    });
     assert_eq!(serde_json::from_str(&written).ok(), Some(without));
 }

@@ -13,7 +13,7 @@ use time::UtcDateTime;
 
 use crate::{
     Listed,
-    format::{line, object, utc_time},
+    format::{line, object, printable, utc_time},
 };
 
 pub use record::{describe_record, tell_record};
@@ -78,7 +78,7 @@ pub fn tell_keys(listed: &Listed, settings: &Settings) -> String {
             state(record, &required),
             utc_time(record.created()),
             record.public_key().algorithm().name(),
-            record.rp_id(),
+            printable(record.rp_id()),
         )
     });
     let garbled = listed.enrolment.garbled().iter().map(ToString::to_string);

@@ -1,6 +1,7 @@
 //! Keys that are kept and not accepted.
 
 use krb5_fido_protocol::{fido::record::CredentialRecord, registry::ATTRIBUTE_PREFIX};
+use time::UtcDateTime;
 
 use crate::{
     Error, Keys, Listed,
@@ -121,7 +122,10 @@ fn check_there(listed: &Listed, which: Which<'_>) -> Result<(), Error> {
 /// The value of the attribute of a record that is disabled, or not.
 fn switched(record: &CredentialRecord, disabled: bool, entry: &Entry<'_>) -> Result<String, Error> {
     let mut record = record.clone();
-    record.set_disabled(disabled);
+    match disabled {
+        true => record.disable(UtcDateTime::now()),
+        false => record.enable(),
+    }
     encode(&record, entry)
 }
 

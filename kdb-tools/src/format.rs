@@ -23,9 +23,10 @@ pub fn words<T: AsRef<str>>(words: &[T], none: &str) -> String {
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        match character.is_control() {
-            true => shown.extend(character.escape_debug()),
-            false => shown.push(character),
+        match character {
+            '"' | '\'' | '\\' => shown.push(character),
+            // Controls, and what turns the direction of the text.
+            other => shown.extend(other.escape_debug()),
         }
     }
     shown
@@ -64,6 +65,7 @@ mod tests {
     #[test]
     fn control_characters_are_spelt_out_and_nothing_else_is() {
         assert_eq!(printable("\"ä\": a\u{1b}[31m\n"), "\"ä\": a\\u{1b}[31m\\n");
+        assert_eq!(printable("a\u{202e}'b\\"), "a\\u{202e}'b\\");
     }
 
     #[test]

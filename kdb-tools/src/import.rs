@@ -78,7 +78,7 @@ impl Keys<'_> {
         let import = Import {
             keys: self,
             settings: self.settings()?,
-            gate: Gate::of(self)?,
+            gate: Gate::of_registered(self)?,
             mode,
         };
         let mut results = Vec::with_capacity(entries.len());

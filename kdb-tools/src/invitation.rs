@@ -110,7 +110,7 @@ impl Keys<'_> {
         let mut disabled = Vec::new();
         for (label, record) in live {
             let mut record = record.clone();
-            record.set_disabled(true);
+            record.disable(now);
             attributes.push(label.attribute_name());
             values.push(Some(encode(&record, entry)?));
             disabled.push(label.to_string());

@@ -12,7 +12,7 @@ use krb5_plugin::{
 use time::UtcDateTime;
 
 use crate::{
-    ClientRealm, Error, Listed,
+    ClientRealm, Error, KadmindError, Listed,
     admit::Gate,
     entry::{Change, Entry, State, settle},
     flags::closing_flags,
@@ -247,7 +247,19 @@ impl Keys<'_> {
     ) -> Result<Added, Error> {
         let entry = self.entry(principal)?;
         let gate = Gate::of(self)?;
-        self.persist(&entry, || self.add_once(&entry, &gate, label, record))
+        let mut attempts = 1;
+        loop {
+            let mut chosen = None;
+            let added = self.persist(&entry, || {
+                self.add_once(&entry, &gate, label, record, &mut chosen)
+            });
+            let is_refused = matches!(added, Err(Error::Kadmind(KadmindError::Refused { .. })));
+            if !is_refused || label.is_some() || attempts == ATTEMPTS || !is_taken(&entry, chosen.as_ref())? {
+                return added;
+            }
+            // Somebody else was faster: where nothing is locked, kadmind leaves him the label.
+            attempts += 1;
+        }
     }
 
     fn add_once(
@@ -256,11 +268,13 @@ impl Keys<'_> {
         gate: &Gate,
         label: Option<&str>,
         record: &CredentialRecord,
+        chosen: &mut Option<Label>,
     ) -> Result<(Added, Change), Error> {
         let doing = "storing a key";
         let lock = self.lock(entry, doing)?;
         let listed = Listed::read(entry)?;
         let label = Self::choose_label(&listed, label)?;
+        *chosen = Some(label.clone());
         gate.admit(
             &listed.principal,
             record,
@@ -429,6 +443,12 @@ impl Keys<'_> {
     pub(crate) fn entry(&self, principal: &str) -> Result<Entry<'_>, Error> {
         Entry::parse(&self.database, self.context(), principal)
     }
+}
+
+/// Whether a label that was free is taken by now.
+fn is_taken(entry: &Entry<'_>, label: Option<&Label>) -> Result<bool, Error> {
+    let listed = Listed::read(entry)?;
+    Ok(label.is_some_and(|label| listed.has_attribute(&label.attribute_name())))
 }
 
 /// The value of the attribute of a record.

@@ -59,11 +59,14 @@ impl Module for Door {
         // By an alias or by the entry's name.
         let is_own = change.client.is_same(&change.target) || caller == name;
         let checked = check(&door, change, is_own, &caller);
+        let offered = change
+            .value
+            .and_then(|value| CredentialRecord::parse(str::from_utf8(value).ok()?).ok());
         let event = log::DoorEvent {
             caller: &caller,
             principal: &name,
             attribute: change.name,
-            record: find_record(&door, change, checked.as_ref().ok()),
+            record: find_record(&door, change, offered.as_ref()),
             is_removal: change.value.is_none(),
         };
         match &checked {
@@ -109,28 +112,28 @@ fn read_attestation(realm: &[u8], settings: &KdcSettings) -> Result<AttestationP
     })
 }
 
-/// Whether the change is let in; the record that is stored.
+/// Whether the change is let in.
 fn check(
     door: &admission::Door<'_>,
     change: &StringChange<'_>,
     is_own: bool,
     caller: &[u8],
-) -> Result<Option<CredentialRecord>, Refusal> {
+) -> Result<(), Refusal> {
     let stored = door.check(change.name, change.value)?;
     if is_own && admission::is_key(change.name) {
         door.check_own(caller, change.name, stored.as_ref())?;
     }
-    Ok(stored)
+    Ok(())
 }
 
 /// The key that comes, or that goes.
 fn find_record<'a>(
     door: &admission::Door<'a>,
     change: &StringChange<'_>,
-    checked: Option<&'a Option<CredentialRecord>>,
+    offered: Option<&'a CredentialRecord>,
 ) -> Option<&'a CredentialRecord> {
-    if let Some(stored) = checked.and_then(Option::as_ref) {
-        return Some(stored);
+    if change.value.is_some() {
+        return offered.filter(|_| admission::is_key(change.name));
     }
     let mut credentials = door.enrolment.credentials().iter();
     let found = credentials.find(|(label, _)| label.attribute_name().as_bytes() == change.name);

@@ -143,12 +143,12 @@ pub(crate) fn ticket_refused(request: Request<'_>) {
     );
 }
 
-/// A ticket for kadmin by one that came without a key.
+/// A ticket for kadmin by a ticket-granting ticket.
 pub(crate) fn administration_refused(client: &[u8]) {
     write(
         Level::Notice,
         &format!(
-            "fido: {} refused: a ticket for kadmin by a ticket without a key",
+            "fido: {} refused: a ticket for kadmin without a login of its own",
             String::from_utf8_lossy(client)
         ),
     );

@@ -7,7 +7,7 @@ use krb5_fido_protocol::{
         kdc_settings::KdcConfiguration,
         policy::{exempts, is_kadmin, without_realm},
     },
-    registry::ADMINISTRATION_LIFE,
+    registry::{ADMINISTRATION_LIFE, ADMINISTRATION_LIFE_WITH_KEY},
 };
 use krb5_plugin::{
     Context, Error, Failure, Profile,
@@ -54,12 +54,12 @@ impl Module for FidoPolicy {
                 "a security key is required, and was not used",
             ));
         }
-        if is_verified || client.is_exempt() {
-            return Ok(Limits::default());
-        }
-        let limits = Limits {
-            life: client.realm.max_life,
-            renewable_life: client.realm.max_renewable_life,
+        let limits = match is_verified || client.is_exempt() {
+            true => Limits::default(),
+            false => Limits {
+                life: client.realm.max_life,
+                renewable_life: client.realm.max_renewable_life,
+            },
         };
         if !client.limits_administration() {
             return Ok(limits);
@@ -68,13 +68,15 @@ impl Module for FidoPolicy {
             log::ticket_refused(request);
             return Err(Failure::new(
                 Error::POLICY,
-                "without a security key a ticket for kadmin begins now or not at all",
+                "a ticket for kadmin begins now or not at all",
             ));
         }
-        let shortest = |limit: Option<NonZeroU32>| {
-            let limit = limit.map_or(ADMINISTRATION_LIFE, |limit| limit.get().min(ADMINISTRATION_LIFE));
-            NonZeroU32::new(limit)
+        let life = match is_verified {
+            true => ADMINISTRATION_LIFE_WITH_KEY,
+            false => ADMINISTRATION_LIFE,
         };
+        let shortest =
+            |limit: Option<NonZeroU32>| NonZeroU32::new(limit.map_or(life, |limit| limit.get().min(life)));
         Ok(Limits {
             life: shortest(limits.life),
             renewable_life: shortest(limits.renewable_life),
@@ -82,7 +84,7 @@ impl Module for FidoPolicy {
     }
 
     /// kadmind takes a ticket for any `kadmin/*`, however it was got. One by a ticket-granting ticket could be from long before
-    /// the first key: krb5 gives none unless its administrators have it do so.
+    /// the first key, or from a key that was lost: krb5 gives none unless its administrators have it do so.
     fn check_tgs(&self, _: Context<'_>, presented: &Presented<'_>, server: Entry<'_>) -> Result<(), Failure> {
         let service = server.principal();
         if !is_kadmin(&service.unparse()?) {
@@ -94,13 +96,13 @@ impl Module for FidoPolicy {
             let settings = &self.0.realm(service.realm()).settings;
             exempts(settings, without_realm(&client))
         };
-        if !presented.is_delegation && (presented.hardware || is_foreign || exempt()) {
+        if !presented.is_delegation && (is_foreign || exempt()) {
             return Ok(());
         }
         log::administration_refused(&client);
         Err(Failure::new(
             Error::POLICY,
-            "a ticket for kadmin takes a login with a security key",
+            "a ticket for kadmin takes a login of its own",
         ))
     }
 }

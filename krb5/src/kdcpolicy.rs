@@ -11,8 +11,8 @@ use core::{
 };
 
 use krb5_sys::{
-    KDC_OPT_CNAME_IN_ADDL_TKT, TKT_FLG_HW_AUTH, krb5_context, krb5_db_entry, krb5_deltat, krb5_error_code,
-    krb5_kdc_req, krb5_kdcpolicy_moddata, krb5_kdcpolicy_vtable, krb5_plugin_vtable, krb5_ticket,
+    KDC_OPT_CNAME_IN_ADDL_TKT, krb5_context, krb5_db_entry, krb5_deltat, krb5_error_code, krb5_kdc_req,
+    krb5_kdcpolicy_moddata, krb5_kdcpolicy_vtable, krb5_plugin_vtable, krb5_ticket,
 };
 
 use crate::{
@@ -35,8 +35,6 @@ pub struct Limits {
 pub struct Presented<'a> {
     /// Whose it is.
     pub client: Principal<'a>,
-    /// TKT_FLG_HW_AUTH: it came out of hardware.
-    pub hardware: bool,
     /// The new ticket is to be in the name of somebody else, who is in a second ticket (S4U2Proxy, MS-SFU).
     pub is_delegation: bool,
 }
@@ -61,7 +59,6 @@ impl<'a> Presented<'a> {
         Ok(Self {
             // SAFETY: a principal of the ticket.
             client: unsafe { Principal::from_raw(context, decrypted.client) },
-            hardware: decrypted.flags & TKT_FLG_HW_AUTH != 0,
             is_delegation: request.kdc_options & KDC_OPT_CNAME_IN_ADDL_TKT != 0,
         })
     }

@@ -109,7 +109,10 @@ pub const RECORD_VERSION: u64 = 1;
 pub const RECORD_MAX: usize = 65_535;
 
 /// The bytes of them that a principal may fill with records of its own.
-pub const OWN_ATTRIBUTES_MAX: usize = 49_152;
+pub const OWN_ATTRIBUTES_MAX: usize = 32_768;
+
+/// The bytes of one such record: an attestation with a chain of certificates fits in.
+pub const OWN_RECORD_MAX: usize = 12_288;
 
 /// What the names of well-known principals begin with (RFC 6111 section 3).
 pub const WELLKNOWN_PREFIX: &str = "WELLKNOWN/";
@@ -152,3 +155,6 @@ pub const CREDENTIALS_MAX_DEFAULT: usize = 16;
 
 /// How long a ticket for `kadmin/*` lives that came without a factor, in seconds.
 pub const ADMINISTRATION_LIFE: u32 = 300;
+
+/// How long one lives that came out of a key, in seconds: as long as krb5 makes kadmin/admin for.
+pub const ADMINISTRATION_LIFE_WITH_KEY: u32 = 10_800;

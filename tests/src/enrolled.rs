@@ -79,6 +79,13 @@ pub fn attribute(realm: &Realm, principal: &str, name: &str) -> Option<String> {
     values.next().map(str::to_owned)
 }
 
+/// A record as if its registration had not been kept: it was for one principal.
+pub fn without_registration(record: &str) -> String {
+    let mut record: Value = serde_json::from_str(record).unwrap();
+    record.as_object_mut().unwrap().remove("reg");
+    record.to_string()
+}
+
 /// Sets a member of alice's record.
 pub fn set_member(realm: &Realm, name: &str, value: Value) {
     let record = attribute(realm, "alice", "fido:blue").unwrap();

@@ -34,7 +34,6 @@ fn every_relation_that_this_version_serves() {
         ("fido_policy", "required"),
         ("fido_exempt", "host/* *$"),
         ("fido_exempt", "K/M*"),
-        ("fido_self_enrol", "password"),
         ("fido_max_credentials", "3"),
         ("fido_aaguids", "2fc0579f-8113-47ea-b116-bb5a8db9202a"),
         ("fido_challenge", "encrypted"),
@@ -70,18 +69,8 @@ fn a_policy_that_stands_twice() {
 }
 
 #[test]
-fn a_value_that_this_version_does_not_serve() {
-    assert_refused(
-        "fido_self_enrol",
-        "invited",
-        "fido_self_enrol value is not supported by this version",
-    );
-}
-
-#[test]
 fn a_value_that_is_none() {
     assert_refused("fido_uv", "always", "unknown fido_uv value");
-    assert_refused("fido_self_enrol", "yes", "unknown fido_self_enrol value");
     assert_refused("fido_challenge", "", "unknown fido_challenge value");
     assert_refused("fido_challenge", "Clear", "unknown fido_challenge value");
     assert_refused(

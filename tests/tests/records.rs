@@ -222,7 +222,7 @@ fn under_a_bad_label() {
     for (label, shown) in [
         ("", ""),
         ("-blue", "-blue"),
-        ("blue key", "blue key"),
+        ("blue key", "blue\\x20key"),
         ("blue:key", "blue:key"),
         ("d\u{e9}j\u{e0}", "d\\xc3\\xa9j\\xc3\\xa0"),
         ("\x1b[31mred\ngreen", "\\x1b[31mred\\ngreen"),

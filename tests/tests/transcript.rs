@@ -68,19 +68,19 @@ impl Session {
         let Ok(parsed) = UtcDateTime::parse(time, &Rfc3339) else {
             return word.to_owned();
         };
-        // To the quarter of an hour: what lies in between is the machine's.
+        // To the five minutes: what lies in between is the machine's.
         let since = parsed - self.began;
-        let quarters = (since + Duration::minutes(7)).whole_minutes().div_euclid(15);
-        let shown = UtcDateTime::parse(SHOWN, &Rfc3339).unwrap() + Duration::minutes(15 * quarters);
+        let steps = (since + Duration::minutes(2)).whole_minutes().div_euclid(5);
+        let shown = UtcDateTime::parse(SHOWN, &Rfc3339).unwrap() + Duration::minutes(5 * steps);
         word.replace(time, &shown.format(&Rfc3339).unwrap())
     }
 }
 
-/// What happens when a quarter of an hour has passed.
+/// What happens when twenty minutes have passed.
 fn let_time_pass(realm: &Realm) {
     let record = attribute(realm, "alice", "fido:blue").unwrap();
     let mut record: Value = serde_json::from_str(&record).unwrap();
-    let long_ago = UtcDateTime::now().truncate_to_second() - Duration::minutes(20);
+    let long_ago = UtcDateTime::now().truncate_to_second() - Duration::minutes(25);
     record["created"] = json!(long_ago.format(&Rfc3339).unwrap());
     kadmin(realm, &["setstr", "alice", "fido:blue", &record.to_string()]);
 }
@@ -128,7 +128,7 @@ fn have_session() -> String {
         .set_client_relation("fido_device", &devices)
         .unwrap();
     session.run("kfido enroll --name spare", &[PASSWORD_OF], 1);
-    session.say("A quarter of an hour later");
+    session.say("Twenty minutes later");
     let_time_pass(&session.realm);
     session.run("kfido enroll --name spare", &[PASSWORD_OF, yes], 0);
     session.run("kfido rename spare drawer", &[PASSWORD_OF], 0);

@@ -50,11 +50,18 @@ pub(super) fn seeds() -> Vec<Seed> {
     let invitations = [
         ("open", open),
         ("coded", coded),
+        (
+            "calendar",
+            r#"{"v":1,"id":"AQEBAQEBAQEBAQEBAQEBAQ","until":"9999-12-31T23:59:59-05:00"}"#.to_owned(),
+        ),
         ("code", "0011-2233-4455-6677-8899-aabb-ccdd-eeff".to_owned()),
     ];
+    let calendar =
+        own(json!({"not_after": "9999-12-31T23:59:59-05:00", "disabled_at": "0000-01-01T00:00:00+05:00"}));
     let doors = doors.map(|(name, text)| Seed::new("door", name, text));
     let invitations = invitations.map(|(name, text)| Seed::new("invitation", name, text));
-    doors.into_iter().chain(invitations).collect()
+    let records = [Seed::new("record", "calendar", calendar)];
+    doors.into_iter().chain(invitations).chain(records).collect()
 }
 
 /// A record that alice makes now, with other or further members.

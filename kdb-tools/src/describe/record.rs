@@ -4,7 +4,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use krb5_fido_protocol::fido::record::CredentialRecord;
 use serde_json::{Map, Value, json};
 
-use crate::format::{line, object, utc_time, words};
+use crate::format::{line, object, printable, utc_time, words};
 
 /// What is told of a member that is not there.
 const NOT_RECORDED: &str = "not recorded";
@@ -22,7 +22,7 @@ pub fn tell_record(record: &CredentialRecord) -> String {
         true => "kept: the attestation can be looked at",
         false => "not kept",
     };
-    let mut text = line("relying party", record.rp_id());
+    let mut text = line("relying party", &printable(record.rp_id()));
     text += &line("credential id", &encode(record.id()));
     text += &line("algorithm", record.public_key().algorithm().name());
     text += &line(

@@ -165,6 +165,10 @@ impl Door<'_> {
     }
 
     fn check_record(&self, label: &Label, record: &CredentialRecord) -> Result<(), Refusal> {
+        // Whoever stores at the same time under the same label must not take a key away.
+        if self.holds_another(label, record) {
+            return Err(Refusal::LabelTaken(label.clone()));
+        }
         let known = self.find_same_id(record);
         if let Some((known_as, known)) = known {
             if !is_same_key(known, record) {
@@ -175,10 +179,6 @@ impl Door<'_> {
                 true => Ok(()),
                 false => self.check_registration(record),
             };
-        }
-        // Whoever stores at the same time under the same label must not take a key away.
-        if self.holds_key(label) {
-            return Err(Refusal::LabelTaken(label.clone()));
         }
         let max = self.realm.admission.max_credentials;
         if self.count_besides(label) >= max {
@@ -201,9 +201,9 @@ impl Door<'_> {
         credentials.find(|(_, known)| known.id() == record.id())
     }
 
-    fn holds_key(&self, label: &Label) -> bool {
+    fn holds_another(&self, label: &Label, record: &CredentialRecord) -> bool {
         let mut credentials = self.enrolment.credentials().iter();
-        credentials.any(|(known_as, _)| known_as == label)
+        credentials.any(|(known_as, known)| known_as == label && known.id() != record.id())
     }
 
     /// The keys, readable or not, without the attribute of one label. A key under two labels, as while one is renamed, is one.

@@ -13,9 +13,9 @@ use core::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
-use time::{UtcDateTime, format_description::well_known::Rfc3339};
+use time::UtcDateTime;
 
-use super::json;
+use super::{json, timestamp};
 use crate::{
     Error,
     registry::{INVITATION_ID_LEN, INVITATION_VERSION},
@@ -113,7 +113,7 @@ impl Invitation {
             return None;
         }
         let id = InvitationId::parse(text("id")??)?;
-        let until = UtcDateTime::parse(text("until")??, &Rfc3339).ok()?;
+        let until = timestamp::parse(text("until")??)?;
         let code = match text("code") {
             None => None,
             Some(code) => Some(Base64UrlUnpadded::decode_vec(code?).ok()?.try_into().ok()?),
@@ -164,8 +164,9 @@ impl Invitation {
 }
 
 fn encode_time(time: UtcDateTime) -> Result<Value, Error> {
-    let text = time.truncate_to_second().format(&Rfc3339);
-    text.map(Value::from).map_err(|_| Error::MalformedInvitation)
+    timestamp::format(time)
+        .map(Value::from)
+        .ok_or(Error::MalformedInvitation)
 }
 
 #[cfg(test)]

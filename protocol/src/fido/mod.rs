@@ -24,5 +24,6 @@ pub mod question;
 pub mod record;
 #[cfg(feature = "rp-id")]
 pub mod rp_id;
+mod timestamp;
 #[cfg(feature = "verify")]
 pub mod verify;

@@ -1,12 +1,12 @@
 //! Credential records: one JSON object per string attribute `fido:LABEL`, binary in unpadded base64url.
 //!
 //! Required: `v` 1; `rp`; `id`; `pk` COSE_Key; `alg`, equal to the COSE key's; `created` RFC 3339. Optional: `aaguid`,
-//! `fmt`, `transports`, `uv_enrolled`, `uv`, `by`, `counter`, `not_after` RFC 3339, `disabled`, `reg`, `invite`,
+//! `fmt`, `transports`, `uv_enrolled`, `uv`, `by`, `counter`, `not_after` RFC 3339, `disabled`, `disabled_at` RFC 3339, `reg`, `invite`,
 //! `invite_proof`. Unknown members are kept on rewrite.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
-use time::{UtcDateTime, format_description::well_known::Rfc3339};
+use time::UtcDateTime;
 
 use super::{
     authenticator_data::Aaguid,
@@ -14,6 +14,7 @@ use super::{
     factor::UserVerification,
     invite::{InvitationId, InvitationProof},
     json::{self, Refused},
+    timestamp,
 };
 use crate::{
     Error,
@@ -37,6 +38,7 @@ const MEMBERS: &[&str] = &[
     "counter",
     "not_after",
     "disabled",
+    "disabled_at",
     "reg",
     "invite",
     "invite_proof",
@@ -66,6 +68,7 @@ pub struct CredentialRecord {
     counter: u32,
     not_after: Option<UtcDateTime>,
     disabled: bool,
+    disabled_at: Option<UtcDateTime>,
     invitation: Option<InvitationId>,
 }
 
@@ -126,10 +129,7 @@ impl CredentialRecord {
     /// # Errors
     /// [`Error::RecordMemberMalformed`] for what a record cannot hold.
     pub fn new(credential: &NewCredential<'_>) -> Result<Self, Error> {
-        let created = credential.created.truncate_to_second();
-        let created = created
-            .format(&Rfc3339)
-            .map_err(|_| Error::RecordMemberMalformed("created"))?;
+        let created = timestamp::format(credential.created).ok_or(Error::RecordMemberMalformed("created"))?;
         let mut members = Map::new();
         let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
         put("v", RECORD_VERSION.into());
@@ -186,6 +186,7 @@ impl CredentialRecord {
             counter: optional(&members, "counter", parse_counter)?.unwrap_or(0),
             not_after: optional(&members, "not_after", parse_time)?,
             disabled: optional(&members, "disabled", Value::as_bool)?.unwrap_or(false),
+            disabled_at: optional(&members, "disabled_at", parse_time)?,
             invitation: optional(&members, "invite", |value| InvitationId::parse(value.as_str()?))?,
             members,
         })
@@ -213,13 +214,22 @@ impl CredentialRecord {
         Ok(uv)
     }
 
-    /// Disables the credential, or enables it again.
-    pub fn set_disabled(&mut self, disabled: bool) {
-        self.disabled = disabled;
-        if disabled {
-            self.members.insert("disabled".to_owned(), true.into());
-        } else {
-            self.members.shift_remove("disabled");
+    /// Disables the credential, and says since when.
+    pub fn disable(&mut self, now: UtcDateTime) {
+        self.disabled = true;
+        self.disabled_at = Some(now.truncate_to_second());
+        self.members.insert("disabled".to_owned(), true.into());
+        let since = timestamp::format(now).map(Value::from);
+        self.members
+            .insert("disabled_at".to_owned(), since.unwrap_or_default());
+    }
+
+    /// Enables the credential again.
+    pub fn enable(&mut self) {
+        self.disabled = false;
+        self.disabled_at = None;
+        for name in ["disabled", "disabled_at"] {
+            self.members.shift_remove(name);
         }
     }
 
@@ -285,6 +295,11 @@ impl CredentialRecord {
     /// Whether it was disabled.
     pub const fn is_disabled(&self) -> bool {
         self.disabled
+    }
+
+    /// Since when it is disabled, if that is said.
+    pub const fn disabled_at(&self) -> Option<UtcDateTime> {
+        self.disabled_at
     }
 
     /// The principal that registered it.
@@ -385,7 +400,7 @@ fn encode_base64url(bytes: &[u8]) -> Value {
 }
 
 fn parse_time(value: &Value) -> Option<UtcDateTime> {
-    UtcDateTime::parse(value.as_str()?, &Rfc3339).ok()
+    timestamp::parse(value.as_str()?)
 }
 
 fn parse_counter(value: &Value) -> Option<u32> {

@@ -19,7 +19,7 @@ const TCP_FIRST: (&str, &str) = ("libdefaults:udp_preference_limit", "1");
 /// Logs alice in with the last of her keys, and gives how the messages went: `udp`, `tcp`, or `too big` for an answer that
 /// has to be asked for again over TCP.
 fn log_in(builder: RealmBuilder) -> Vec<&'static str> {
-    let enrolled = Enrolled::start(builder);
+    let enrolled = Enrolled::start(builder.kdc_relation("fido_max_credentials", "100"));
     let realm = &enrolled.realm;
     kadmin(realm, &["delstr", "alice", "fido:blue"]);
     for number in 1..=CREDENTIALS {

@@ -1,9 +1,9 @@
 //! What a principal may do with its own keys.
 //!
 //! kadmind sees neither the flags of a ticket nor its age. So this stands on what the KDC's policy does: with a key that may be
-//! used there is no ticket for `kadmin/*` without it, and one that came without a key lives for [`ADMINISTRATION_LIFE`] seconds.
-//! Tickets from before the first key, or from before an invitation was used, have run out after the time of
-//! [`changes_held_until`].
+//! used there is no ticket for `kadmin/*` without it, and one that came without a key lives for [`ADMINISTRATION_LIFE`] seconds, one
+//! that came out of a key for [`ADMINISTRATION_LIFE_WITH_KEY`]. Tickets from before the first key, from before an invitation was
+//! used, or from a key that was disabled since, have run out after the time of [`changes_held_until`].
 
 use core::str;
 
@@ -18,7 +18,7 @@ use crate::{
         policy::{Enrolment, Policy, SelfEnrol, find_usable, is_exempt, policy_in_force},
         record::CredentialRecord,
     },
-    registry::{ADMINISTRATION_LIFE, OWN_ATTRIBUTES_MAX},
+    registry::{ADMINISTRATION_LIFE, ADMINISTRATION_LIFE_WITH_KEY, OWN_ATTRIBUTES_MAX, OWN_RECORD_MAX},
 };
 
 /// Why it may not. The texts go into kadmind's log, and onto the terminal of whoever tried.
@@ -49,6 +49,9 @@ pub enum Refusal {
     /// It is a second copy of a record.
     #[error("the key has two labels already")]
     SecondCopy,
+    /// No key needs so much.
+    #[error("a record of one's own has {OWN_RECORD_MAX} bytes at most")]
+    TooLong,
     /// The rest of the string attributes is for administrators.
     #[error("one's own keys have {OWN_ATTRIBUTES_MAX} bytes at most: remove one first")]
     NoRoom,
@@ -64,6 +67,12 @@ pub enum Refusal {
     /// What only administrators say of a key.
     #[error("the record has a member that is for administrators: {0}")]
     Reserved(&'static str),
+    /// What nobody knows the meaning of yet.
+    #[error("the record has a member that this version does not know")]
+    UnknownMember,
+    /// Two records of one key differ: an administrator has changed one of them.
+    #[error("{0} and another record of the same key differ: an administrator has changed one")]
+    Differs(String),
     /// Without it there would be none that may be used, and one is demanded.
     #[error("{0} is the last key that may be used, and one is demanded")]
     Last(String),
@@ -93,8 +102,9 @@ fn utc(time: UtcDateTime) -> String {
 /// Until when a principal's own further changes wait; `None` if it has no key.
 ///
 /// The first key, each that was made under an invitation, and an invitation that nobody used, are times until which tickets
-/// without a key were given out. Such a ticket lives for [`ADMINISTRATION_LIFE`], kadmind takes it for the clock skew longer, and a
-/// record may have been dated back by as much.
+/// without a key were given out. Such a ticket lives for [`ADMINISTRATION_LIFE`]; until a key was disabled there were those that it
+/// gave, which live for [`ADMINISTRATION_LIFE_WITH_KEY`]. The KDC's clock may be ahead by the clock skew, kadmind takes a ticket for
+/// as much longer, and a record may have been dated back by as much.
 pub fn changes_held_until(enrolment: &Enrolment, skew: Duration) -> Option<UtcDateTime> {
     let records = || enrolment.credentials().iter().map(|(_, record)| record);
     let first = records().map(CredentialRecord::created).min();
@@ -106,10 +116,21 @@ pub fn changes_held_until(enrolment: &Enrolment, skew: Duration) -> Option<UtcDa
         Ok(Some(invitation)) if !enrolment.is_invitation_spent() => Some(invitation.until()),
         _ => None,
     };
+    let disabled = records().filter_map(CredentialRecord::disabled_at).max();
     first?;
-    let last = [first, invited, unused].into_iter().flatten().max()?;
-    let life = Duration::seconds(ADMINISTRATION_LIFE.into());
-    last.checked_add(life)?.checked_add(skew)?.checked_add(skew)
+    let bare = [first, invited, unused].into_iter().flatten().max();
+    let run_out = |last: UtcDateTime, life: u32| {
+        let margins = [Duration::seconds(life.into()), skew, skew, skew];
+        let end = margins.into_iter().try_fold(last, UtcDateTime::checked_add);
+        end.unwrap_or(UtcDateTime::MAX)
+    };
+    [
+        bare.map(|last| run_out(last, ADMINISTRATION_LIFE)),
+        disabled.map(|last| run_out(last, ADMINISTRATION_LIFE_WITH_KEY)),
+    ]
+    .into_iter()
+    .flatten()
+    .max()
 }
 
 impl Door<'_> {
@@ -127,6 +148,8 @@ impl Door<'_> {
         if is_exempt(&self.subject(false)) {
             return Err(Refusal::Exempt);
         }
+        // No ticket then; the KDC decides by the same word.
+        policy_in_force(&self.subject(true))?;
         match record {
             None => self.check_removal(name),
             Some(record) => self.check_own_record(caller, &parse_label(name)?, record),
@@ -160,11 +183,13 @@ impl Door<'_> {
     }
 
     fn check_room(&self, record: &CredentialRecord) -> Result<(), Refusal> {
-        let records = self.enrolment.credentials().iter().map(|(_, record)| record);
-        let lengths = records
-            .chain([record])
-            .map(|record| record.encode().map_or(usize::MAX, |value| value.len()));
-        match lengths.fold(0, usize::saturating_add) > OWN_ATTRIBUTES_MAX {
+        let length = |record: &CredentialRecord| record.encode().map_or(usize::MAX, |value| value.len());
+        if length(record) > OWN_RECORD_MAX {
+            return Err(Refusal::TooLong);
+        }
+        let others = self.enrolment.credentials().iter();
+        let lengths = others.map(|(_, other)| length(other));
+        match lengths.fold(length(record), usize::saturating_add) > OWN_ATTRIBUTES_MAX {
             true => Err(Refusal::NoRoom),
             false => Ok(()),
         }
@@ -200,11 +225,15 @@ impl Door<'_> {
         }
         let reserved = [
             ("disabled", record.is_disabled()),
+            ("disabled_at", record.disabled_at().is_some()),
             ("not_after", record.not_after().is_some()),
             ("uv", record.uv().is_some()),
         ];
         if let Some((name, _)) = reserved.into_iter().find(|(_, is_there)| *is_there) {
             return Err(Refusal::Reserved(name));
+        }
+        if record.unknown_members().next().is_some() {
+            return Err(Refusal::UnknownMember);
         }
         let settings = &self.realm.settings;
         record.check_usable(&self.enrolment.requirements(settings, self.now))?;
@@ -213,8 +242,6 @@ impl Door<'_> {
 
     /// Whether a new key may be registered: by a key, by an invitation, or by the password.
     fn check_entitled(&self, record: &CredentialRecord) -> Result<(), Refusal> {
-        // No ticket then; the KDC decides by the same word.
-        policy_in_force(&self.subject(true))?;
         if self.has_usable() {
             self.check_factor()?;
             return match record.invitation() {
@@ -263,13 +290,20 @@ impl Door<'_> {
         if let Some((label, _)) = found.filter(|(_, record)| record.is_disabled()) {
             return Err(Refusal::Disabled(label.clone()));
         }
+        if let Some((label, record)) = found
+            && self.differs_elsewhere(label, record)
+        {
+            return Err(Refusal::Differs(name.to_owned()));
+        }
         if self.demands_one() && self.usable_without(name) == 0 {
             return Err(Refusal::Last(name.to_owned()));
         }
-        let borne = found.and_then(|(_, record)| record.invitation());
+        // One that cannot be read may bear the id, too.
+        let bears = |id| found.is_none_or(|(_, record)| record.invitation() == Some(id));
         match self.enrolment.invitation() {
             Ok(Some(invitation))
-                if borne == Some(invitation.id())
+                if self.enrolment.is_invitation_spent()
+                    && bears(invitation.id())
                     && self.now <= invitation.until()
                     && !self.bears_besides(invitation.id(), name) =>
             {
@@ -280,6 +314,12 @@ impl Door<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether there is another record of the key, and it says something else.
+    fn differs_elsewhere(&self, label: &Label, record: &CredentialRecord) -> bool {
+        let mut others = self.enrolment.credentials().iter();
+        others.any(|(other, twin)| other != label && twin.id() == record.id() && twin != record)
     }
 
     fn has_usable(&self) -> bool {

@@ -55,8 +55,7 @@ pub fn check_registration(
     now: UtcDateTime,
 ) -> Result<(), Unregistered> {
     let Some(registration) = record.registration() else {
-        let takes_all = policy.roots.is_none() && policy.aaguids.is_none();
-        return match takes_all {
+        return match policy.takes_all() {
             true => Ok(()),
             false => Err(Unregistered::Missing),
         };

@@ -165,6 +165,11 @@ pub struct AttestationPolicy {
 }
 
 impl AttestationPolicy {
+    /// Whether nobody has to vouch for a key, and every model is taken.
+    pub const fn takes_all(&self) -> bool {
+        self.roots.is_none() && self.aaguids.is_none()
+    }
+
     /// Verifies the statement of a registration, and whether it is enough at this time.
     ///
     /// # Errors

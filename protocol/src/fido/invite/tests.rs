@@ -1,3 +1,5 @@
+use time::format_description::well_known::Rfc3339;
+
 use super::*;
 
 const JSON: &str = r#"{"v":1,"id":"AQEBAQEBAQEBAQEBAQEBAQ","created":"2026-01-01T00:00:00Z","until":"2026-01-02T00:00:00Z","by":"root/admin@R"}"#;
@@ -67,6 +69,7 @@ fn others_are_refused() {
         r#"{"v":1,"until":"2026-01-02T00:00:00Z"}"#,
         r#"{"v":1,"id":"AQEB","until":"2026-01-02T00:00:00Z"}"#,
         r#"{"v":1,"id":"AQEBAQEBAQEBAQEBAQEBAQ","until":"tomorrow"}"#,
+        r#"{"v":1,"id":"AQEBAQEBAQEBAQEBAQEBAQ","until":"9999-12-31T23:59:59-05:00"}"#,
         r#"{"v":1,"id":"AQEBAQEBAQEBAQEBAQEBAQ","until":"2026-01-02T00:00:00Z","code":"AQ"}"#,
         r#"{"v":1,"id":"AQEBAQEBAQEBAQEBAQEBAQ","until":"2026-01-02T00:00:00Z","code":1}"#,
         r#"{"v":1,"id":"AQEBAQEBAQEBAQEBAQEBAQ","until":"2026-01-02T00:00:00Z","by":1}"#,

@@ -216,7 +216,7 @@ fn unknown_members_are_kept_in_their_place() {
     assert_eq!(record.unknown_members().collect::<Vec<_>>(), ["x", "note", "y"]);
     assert_eq!(record.member("note"), Some(&json!("i")));
     assert_eq!(record.member("z"), None);
-    record.set_disabled(false);
+    record.enable();
     let rest = json!({"x": {"deep": [1, null]}, "note": "i", "y": "\u{0}\\\":"});
     assert_eq!(record.encode().unwrap(), json_with(&rest));
 }
@@ -227,19 +227,19 @@ fn numbers_of_unknown_members_lose_no_digit() {
     let text = json_with(&json!({"x": []})).replace("[]", numbers);
     let mut record = CredentialRecord::parse(&text).unwrap();
     assert_eq!(record.encode().unwrap(), text);
-    record.set_disabled(true);
-    record.set_disabled(false);
+    record.disable(NOW);
+    record.enable();
     assert_eq!(record.encode().unwrap(), text);
 }
 
 #[test]
 fn disabling_is_written_and_undone() {
     let mut record = parse_with(&json!({})).unwrap();
-    record.set_disabled(true);
+    record.disable(NOW);
     assert!(record.is_disabled());
     let disabled = CredentialRecord::parse(&record.encode().unwrap()).unwrap();
     assert!(disabled.is_disabled());
-    record.set_disabled(false);
+    record.enable();
     assert_eq!(record.encode().unwrap(), json_with(&json!({})));
 }
 
@@ -419,7 +419,7 @@ fn records_up_to_their_longest() {
     let longest = json_with(&json!({"x": "x".repeat(RECORD_MAX - bare)}));
     let mut record = CredentialRecord::parse(&longest).unwrap();
     assert_eq!(record.encode().unwrap().len(), RECORD_MAX);
-    record.set_disabled(true);
+    record.disable(NOW);
     assert_eq!(record.encode(), Err(Error::RecordTooLong));
     let error = parse_with(&json!({"x": "x".repeat(RECORD_MAX - bare + 1)})).unwrap_err();
     assert_eq!(error, Error::RecordTooLong);

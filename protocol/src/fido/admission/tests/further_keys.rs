@@ -1,6 +1,8 @@
 //! Further keys, and other labels, by whoever has one.
 
-use own::Refusal::{Disabled, InvitationBorne, LabelTaken, NoRoom, NotInvited, SecondCopy};
+use own::Refusal::{
+    Disabled, InvitationBorne, LabelTaken, NoRoom, NotInvited, SecondCopy, TooLong, UnknownMember,
+};
 
 use super::*;
 
@@ -77,11 +79,30 @@ fn own_record_gets_another_label() {
 #[test]
 fn own_keys_leave_room_for_what_administrators_set() {
     let long = |number, length: usize| record(number, json!({"created": LONG_AGO, "x": "x".repeat(length)}));
-    let scene = settled().with("fido:long", &long(3, 40_000));
-    let new = |length: usize| record(2, json!({"x": "x".repeat(length)}));
-    assert_eq!(scene.ask_own("fido:b", Some(&new(8_000))), Ok(()));
-    assert_eq!(scene.ask_own("fido:b", Some(&new(9_000))), own(NoRoom));
-    assert_eq!(scene.ask("fido:b", Some(&new(9_000))), Ok(()));
+    let new = |length: usize| record(2, json!({"transports": ["x".repeat(length)]}));
+    assert_eq!(settled().ask_own("fido:b", Some(&new(11_000))), Ok(()));
+    assert_eq!(settled().ask_own("fido:b", Some(&new(12_000))), own(TooLong));
+    let scene = settled().with("fido:long", &long(3, 21_000));
+    assert_eq!(scene.ask_own("fido:b", Some(&new(10_000))), Ok(()));
+    assert_eq!(scene.ask_own("fido:b", Some(&new(11_000))), own(NoRoom));
+    assert_eq!(scene.ask("fido:b", Some(&new(11_000))), Ok(()));
+}
+
+#[test]
+fn members_that_are_not_known_are_for_those_who_know_them() {
+    let record = record(2, json!({"trusted": true}));
+    assert_eq!(settled().ask_own("fido:b", Some(&record)), own(UnknownMember));
+    assert_eq!(settled().ask("fido:b", Some(&record)), Ok(()));
+}
+
+#[test]
+fn key_does_not_take_the_label_of_another_as_a_copy() {
+    let scene = settled().with_key("b", 2);
+    let copy = record(1, json!({"created": LONG_AGO}));
+    assert_eq!(
+        scene.ask("fido:b", Some(&copy)),
+        Err(Refusal::LabelTaken(label("b")))
+    );
 }
 
 #[test]

@@ -5,8 +5,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::*;
 
-/// Five minutes that such a ticket lives, and twice the skew.
-const HOLD: Duration = Duration::minutes(15);
+/// Five minutes that such a ticket lives, and three times the skew.
+const HOLD: Duration = Duration::minutes(20);
 
 fn created(ago: Duration, more: Value) -> Value {
     let mut members = json!({"created": (NOW - ago).format(&Rfc3339).unwrap()});
@@ -30,7 +30,7 @@ fn held_until(scene: &Scene) -> Option<UtcDateTime> {
 fn thief_with_a_ticket_from_before_the_first_key_changes_nothing() {
     let scene = aged(HOLD).with_key("old", 9);
     assert_eq!(scene.ask_own("fido:b", Some(&new(2))), Ok(()));
-    for ago in [Duration::ZERO, Duration::minutes(5), HOLD] {
+    for ago in [Duration::ZERO, Duration::minutes(15), HOLD] {
         let refused = own(TooEarly(NOW - ago + HOLD));
         let scene = aged(ago);
         assert_eq!(scene.ask_own("fido:b", Some(&new(2))), refused);
@@ -71,6 +71,32 @@ fn invitation_that_nobody_used_counts_until_its_end() {
         held_until(&spent),
         Some(UtcDateTime::parse(LONG_AGO, &Rfc3339).unwrap() + HOLD)
     );
+}
+
+#[test]
+fn ticket_that_a_key_gave_before_it_was_disabled_changes_nothing() {
+    let disabled = record(
+        2,
+        created(
+            Duration::DAY,
+            json!({"disabled": true, "disabled_at": (NOW - Duration::HOUR).format(&Rfc3339).unwrap()}),
+        ),
+    );
+    let scene = Scene::new().with_key("old", 1).with("fido:lost", &disabled);
+    let until = NOW + Duration::hours(2) + Duration::minutes(15);
+    assert_eq!(held_until(&scene), Some(until));
+    assert_eq!(scene.ask_own("fido:b", Some(&new(3))), own(TooEarly(until)));
+}
+
+#[test]
+fn invitation_without_an_end_holds_changes_for_ever() {
+    for end in ["9999-12-31T23:59:59Z", "9999-12-31T23:50:00Z"] {
+        let invitation = invitation(1).replace("2026-09-21T14:13:21Z", end);
+        assert!(invitation.contains(end), "{invitation}");
+        let scene = Scene::new().with_key("old", 1).with("fido_invite", &invitation);
+        assert_eq!(held_until(&scene), Some(UtcDateTime::MAX));
+        assert_eq!(scene.ask_own("fido:old", None), own(TooEarly(UtcDateTime::MAX)));
+    }
 }
 
 #[test]

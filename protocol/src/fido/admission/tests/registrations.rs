@@ -283,7 +283,7 @@ fn key_that_was_taken_once_can_be_disabled_under_any_policy() {
     let record = made.record();
     let scene = only(Aaguid([4; 16])).with("fido:a", &record);
     let mut disabled = CredentialRecord::parse(&record).unwrap();
-    disabled.set_disabled(true);
+    disabled.disable(NOW);
     assert_eq!(scene.ask("fido:a", Some(&disabled.encode().unwrap())), Ok(()));
     // But not with a registration that it did not come with.
     let bare = record_with(None, &made.public_key());

@@ -1,6 +1,6 @@
 //! Which of his own keys somebody may remove.
 
-use own::Refusal::{Last, Reopens};
+use own::Refusal::{Cause, Differs, Last, Reopens};
 
 use super::*;
 
@@ -48,6 +48,42 @@ fn garbled_attribute_is_removed_by_whoever_has_a_key() {
         .with_key("a", 1)
         .with("fido:b", "garbled");
     assert_eq!(scene.ask_own("fido:b", None), Ok(()));
+}
+
+#[test]
+fn garbled_attribute_that_may_spend_an_open_invitation_stays() {
+    let garbled = format!(r#"{{"invite":"{}""#, invitation_id(1));
+    let scene = Scene::new()
+        .with_key("a", 1)
+        .with("fido:b", &garbled)
+        .with("fido_invite", &invitation(1));
+    let until = NOW + Duration::SECOND;
+    let label = "fido:b".to_owned();
+    assert_eq!(scene.ask_own("fido:b", None), own(Reopens { label, until }));
+}
+
+#[test]
+fn copy_does_not_shed_what_an_administrator_demands() {
+    for more in [
+        json!({"uv": "required"}),
+        json!({"not_after": "2030-01-01T00:00:00Z"}),
+    ] {
+        let mut members = more;
+        members["created"] = json!(LONG_AGO);
+        let scene = Scene::new().with("fido:a", &record(1, members)).with_key("b", 1);
+        for name in ["fido:a", "fido:b"] {
+            assert_eq!(scene.ask_own(name, None), own(Differs(name.to_owned())));
+        }
+    }
+}
+
+#[test]
+fn setting_that_cannot_be_read_closes_the_door() {
+    let scene = Scene::new()
+        .with_key("a", 1)
+        .with_key("b", 2)
+        .with("fido_policy", "off");
+    assert_eq!(scene.ask_own("fido:a", None), own(Cause(Error::UnknownPolicy)));
 }
 
 #[test]
