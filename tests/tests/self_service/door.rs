@@ -20,8 +20,8 @@ fn first_key_takes_an_invitation() {
     let line = last_line(&realm);
     assert!(
         line.contains(
-            "fido: alice@KRBTEST.COM sets fido:a of alice@KRBTEST.COM refused: there is no key that may be used, and no open \
-             invitation"
+            "fido: alice@KRBTEST.COM sets fido:a of alice@KRBTEST.COM rp=krbtest.com \
+             aaguid=00000000-0000-0000-0000-000000000000 refused: there is no key that may be used, and no open invitation"
         ),
         "{line}"
     );
