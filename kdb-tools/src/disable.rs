@@ -5,7 +5,7 @@ use time::UtcDateTime;
 
 use crate::{
     Error, Keys, Listed,
-    entry::{Change, Entry, State},
+    entry::{Change, Entry},
     store::encode,
 };
 
@@ -72,16 +72,7 @@ impl Keys<'_> {
             .iter()
             .map(|(_, record)| switched(record, disabled, entry).map(Some));
         let values = values.collect::<Result<_, _>>()?;
-        let before = entry.state(&attributes)?;
-        let change = Change {
-            after: State {
-                values,
-                flags: before.flags,
-            },
-            before,
-            attributes,
-            doing,
-        };
+        let change = entry.plan(doing, attributes, values, |flags| flags)?;
         self.make(entry, lock, &change)?;
         let switched = Switched {
             changed: changing.iter().map(|(label, _)| label.to_string()).collect(),

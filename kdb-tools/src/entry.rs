@@ -116,6 +116,24 @@ impl<'a> Entry<'a> {
         self.read(attributes).map_err(self.failed("reading the entry"))
     }
 
+    /// A change of some attributes to these values, and of the flags; to be made under the lock under which it was planned.
+    pub(crate) fn plan(
+        &self,
+        doing: &'static str,
+        attributes: Vec<String>,
+        values: Vec<Option<String>>,
+        flags: impl FnOnce(Flags) -> Flags,
+    ) -> Result<Change, Error> {
+        let before = self.state(&attributes)?;
+        let flags = flags(before.flags);
+        Ok(Change {
+            attributes,
+            before,
+            after: State { values, flags },
+            doing,
+        })
+    }
+
     /// Makes a change. An error may come half way: see [`Self::undo`].
     pub(crate) fn make(&self, _lock: &Lock<'_>, change: &Change) -> Result<(), Error> {
         self.set(&change.attributes, &change.before, &change.after)

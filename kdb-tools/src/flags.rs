@@ -3,10 +3,7 @@
 use krb5_fido_protocol::fido::policy::{Enrolment, Policy, Settings};
 use krb5_plugin::kadm5::Flags;
 
-use crate::{
-    Error, Keys, Listed,
-    entry::{Change, State},
-};
+use crate::{Error, Keys, Listed};
 
 /// Whether the policy lets a principal log in without a key. A setting that cannot be read closes the password.
 pub(crate) fn is_permissive(enrolment: &Enrolment, settings: &Settings) -> bool {
@@ -71,21 +68,11 @@ impl Keys<'_> {
             let doing = "setting the flags";
             let lock = self.lock(&entry, doing)?;
             let listed = Listed::read(&entry)?;
-            let before = entry.state(&[])?;
-            let flags = wanted(&listed, before.flags);
-            let change = Change {
-                attributes: Vec::new(),
-                after: State {
-                    values: Vec::new(),
-                    flags,
-                },
-                before,
-                doing,
-            };
+            let change = entry.plan(doing, Vec::new(), Vec::new(), |flags| wanted(&listed, flags))?;
             self.make(&entry, lock, &change)?;
             let mended = Mended {
                 before: change.before.flags,
-                after: flags,
+                after: change.after.flags,
             };
             Ok((mended, change))
         })

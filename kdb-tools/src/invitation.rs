@@ -16,7 +16,7 @@ use time::UtcDateTime;
 
 use crate::{
     Error, Keys, Listed,
-    entry::{Change, Entry, State},
+    entry::{Change, Entry},
     flags::mended_flags,
     random::random,
     store::encode,
@@ -115,17 +115,10 @@ impl Keys<'_> {
             values.push(Some(encode(&record, entry)?));
             disabled.push(label.to_string());
         }
-        let before = entry.state(&attributes)?;
-        let flags = Flags {
+        let change = entry.plan(doing, attributes, values, |_| Flags {
             requires_preauth: true,
             requires_hwauth: false,
-        };
-        let change = Change {
-            after: State { values, flags },
-            before,
-            attributes,
-            doing,
-        };
+        })?;
         self.make(entry, lock, &change)?;
         let invited = Invited {
             principal: listed.principal,
@@ -173,25 +166,18 @@ impl Keys<'_> {
             let listed = Listed::read(&entry)?;
             let now = UtcDateTime::now();
             let closed = closed_invitation(&listed, now)?;
-            let attributes = vec![ATTRIBUTE_INVITE.to_owned()];
-            let before = entry.state(&attributes)?;
-            let flags = mended_flags(&listed, before.flags, &settings);
             let was_open = closed.is_some();
-            let change = Change {
-                after: State {
-                    values: closed.map_or_else(|| before.values.clone(), |closed| vec![Some(closed)]),
-                    flags,
-                },
-                before,
-                attributes,
-                doing,
-            };
+            let attributes: Vec<String> = closed.iter().map(|_| ATTRIBUTE_INVITE.to_owned()).collect();
+            let values = closed.into_iter().map(Some).collect();
+            let change = entry.plan(doing, attributes, values, |flags| {
+                mended_flags(&listed, flags, &settings)
+            })?;
             self.make(&entry, lock, &change)?;
             let closed = Closed {
                 principal: listed.principal,
                 was_open,
                 flags_before: change.before.flags,
-                flags_after: flags,
+                flags_after: change.after.flags,
             };
             Ok((closed, change))
         })

@@ -4,7 +4,7 @@ use krb5_fido_protocol::registry::ATTRIBUTE_PREFIX;
 
 use crate::{
     Error, Keys, Listed,
-    entry::{Change, Entry, State},
+    entry::{Change, Entry},
 };
 
 /// What renaming a key has changed.
@@ -45,16 +45,7 @@ impl Keys<'_> {
             }
             false => (Vec::new(), Vec::new()),
         };
-        let before = entry.state(&attributes)?;
-        let change = Change {
-            after: State {
-                values,
-                flags: before.flags,
-            },
-            before,
-            attributes,
-            doing,
-        };
+        let change = entry.plan(doing, attributes, values, |flags| flags)?;
         self.make(entry, lock, &change)?;
         let renamed = Renamed {
             principal: listed.principal,

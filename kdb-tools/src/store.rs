@@ -14,7 +14,7 @@ use time::UtcDateTime;
 use crate::{
     ClientRealm, Error, KadmindError, Listed,
     admit::Gate,
-    entry::{Change, Entry, State, settle},
+    entry::{Change, Entry, settle},
     flags::closing_flags,
     invitation::{closed_invitation, closed_without},
 };
@@ -290,16 +290,11 @@ impl Keys<'_> {
             attributes.push(ATTRIBUTE_INVITE.to_owned());
             values.push(Some(closed));
         }
-        let before = entry.state(&attributes)?;
-        let change = Change {
-            after: State {
-                values,
-                flags: self.flags_with_key(&listed, before.flags)?,
-            },
-            before,
-            attributes,
-            doing,
-        };
+        let settings = self.settings()?;
+        let change = entry.plan(doing, attributes, values, |before| match self.place {
+            Place::Kadmind { .. } => before,
+            Place::Kdc(_) => closing_flags(before, &listed.enrolment, &settings),
+        })?;
         self.make(entry, lock, &change)?;
         let added = Added {
             principal: listed.principal,
@@ -308,13 +303,6 @@ impl Keys<'_> {
             flags_after: change.after.flags,
         };
         Ok((added, change))
-    }
-
-    fn flags_with_key(&self, listed: &Listed, before: Flags) -> Result<Flags, Error> {
-        Ok(match self.place {
-            Place::Kadmind { .. } => before,
-            Place::Kdc(_) => closing_flags(before, &listed.enrolment, &self.settings()?),
-        })
     }
 
     /// Removes a key by its label, readable or not, and with the last one requires_hwauth; through kadmind the flags stay. An
@@ -369,22 +357,13 @@ impl Keys<'_> {
             attributes.push(ATTRIBUTE_INVITE.to_owned());
             values.push(Some(closed));
         }
-        let before = entry.state(&attributes)?;
-        let change = Change {
-            after: State {
-                values,
-                flags: match self.place {
-                    Place::Kadmind { .. } => before.flags,
-                    Place::Kdc(_) => Flags {
-                        requires_hwauth: before.flags.requires_hwauth && !is_last,
-                        ..before.flags
-                    },
-                },
+        let change = entry.plan(doing, attributes, values, |before| match self.place {
+            Place::Kadmind { .. } => before,
+            Place::Kdc(_) => Flags {
+                requires_hwauth: before.requires_hwauth && !is_last,
+                ..before
             },
-            before,
-            attributes,
-            doing,
-        };
+        })?;
         self.make(entry, lock, &change)?;
         let removed = Removed {
             was_last: is_last,

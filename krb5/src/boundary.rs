@@ -8,6 +8,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+use krb5_sys::krb5_context;
+
 use crate::{Context, Error, Failure};
 
 /// Runs `body`; a panic in it becomes `on_panic`.
@@ -33,6 +35,36 @@ pub(crate) fn guard_failure(
             failure.error.code()
         }
     }
+}
+
+/// Makes a module, and hands it to the host, which gives it back to [`release`].
+///
+/// # Safety
+/// `context` is live for the call, `data_out` the host's out parameter.
+pub(crate) unsafe fn start<M, D>(
+    context: krb5_context,
+    data_out: *mut *mut D,
+    init: impl FnOnce(Context<'_>) -> Result<M, Failure>,
+) -> i32 {
+    // SAFETY: the caller vouches for it.
+    let context = unsafe { Context::from_raw(context) };
+    guard_failure(context, Error::INTERNAL, || {
+        let module = Box::into_raw(Box::new(init(context)?));
+        // SAFETY: the caller vouches for it.
+        unsafe { *data_out = module.cast() };
+        Ok(())
+    })
+}
+
+/// The module that [`start`] has made.
+///
+/// # Safety
+/// `data` is NULL, or came from [`start`] with the same `M`, and lives for `'a`.
+pub(crate) unsafe fn module<'a, M, D>(data: *mut D) -> Result<&'a M, Failure> {
+    let module: *const M = data.cast();
+    // SAFETY: the caller vouches for it.
+    let module = unsafe { module.as_ref() };
+    module.ok_or_else(|| Error::INTERNAL.into())
 }
 
 /// Takes back what a `Box<T>` was made into, and drops it.

@@ -23,7 +23,7 @@ use krb5_sys::{
 
 use crate::{
     Context, Error, Failure, KeyBlock, Principal, Prompter, Result,
-    boundary::{guard, guard_failure, release},
+    boundary::{self, guard, guard_failure, release, start},
     data,
 };
 
@@ -278,14 +278,8 @@ unsafe extern "C" fn init<M: Module>(
     context: krb5_context,
     data_out: *mut krb5_clpreauth_moddata,
 ) -> krb5_error_code {
-    // SAFETY: the context of this call.
-    let context = unsafe { Context::from_raw(context) };
-    guard_failure(context, Error::INTERNAL, || {
-        let module = Box::into_raw(Box::new(M::init(context)?));
-        // SAFETY: libkrb5's out parameter.
-        unsafe { *data_out = module.cast() };
-        Ok(())
-    })
+    // SAFETY: the context and the out parameter of this call.
+    unsafe { start(context, data_out, M::init) }
 }
 
 /// A module answers the first of its pa-types.
@@ -342,9 +336,8 @@ unsafe extern "C" fn gic_opts<M: Module>(
     // SAFETY: the context of this call.
     let context = unsafe { Context::from_raw(context) };
     guard_failure(context, Error::INTERNAL, || {
-        let module: *const M = data.cast();
         // SAFETY: invariants 2 and 3.
-        let module = unsafe { module.as_ref() }.ok_or(Error::INTERNAL)?;
+        let module: &M = unsafe { boundary::module(data) }?;
         // SAFETY: a string of this call.
         let attribute = unsafe { CStr::from_ptr(attribute) }.to_string_lossy();
         // SAFETY: a string of this call.
@@ -411,9 +404,8 @@ unsafe extern "C" fn process<M: Module>(
         let exchange = unsafe {
             Exchange::from_raw(context, callbacks, rock, request, request_body, element, prompter)
         }?;
-        let module: *const M = data.cast();
         // SAFETY: invariants 2 and 3.
-        let module = unsafe { module.as_ref() }.ok_or(Error::INTERNAL)?;
+        let module: &M = unsafe { boundary::module(data) }?;
         let state: *mut M::Request = request_data.cast();
         // SAFETY: invariants 2 and 3; NULL where request_init had no memory.
         let state = unsafe { state.as_mut() }.ok_or(Error::NO_MEMORY)?;

@@ -14,7 +14,7 @@ use krb5_sys::{
 
 use crate::{
     Context, Error, Failure, Principal,
-    boundary::{guard, guard_failure, release},
+    boundary::{self, guard, guard_failure, release, start},
 };
 
 /// A string attribute that somebody wants to set or remove.
@@ -81,14 +81,8 @@ unsafe extern "C" fn init<M: Module>(
     _: *const c_char,
     data_out: *mut kadm5_auth_moddata,
 ) -> krb5_error_code {
-    // SAFETY: the context of this call.
-    let context = unsafe { Context::from_raw(context) };
-    guard_failure(context, Error::INTERNAL, || {
-        let module = Box::into_raw(Box::new(M::init(context)?));
-        // SAFETY: kadmind's out parameter.
-        unsafe { *data_out = module.cast() };
-        Ok(())
-    })
+    // SAFETY: the context and the out parameter of this call.
+    unsafe { start(context, data_out, M::init) }
 }
 
 unsafe extern "C" fn fini<M: Module>(_: krb5_context, data: kadm5_auth_moddata) {
@@ -107,9 +101,8 @@ unsafe extern "C" fn set_string<M: Module>(
     // SAFETY: the context of this call.
     let context = unsafe { Context::from_raw(context) };
     guard_failure(context, Error::NOT_PERMITTED, || {
-        let module: *const M = data.cast();
         // SAFETY: invariant 2.
-        let module = unsafe { module.as_ref() }.ok_or(Error::NOT_PERMITTED)?;
+        let module: &M = unsafe { boundary::module(data) }?;
         if client.is_null() || target.is_null() || name.is_null() {
             return Err(Error::NOT_PERMITTED.into());
         }

@@ -17,7 +17,7 @@ use krb5_sys::{
 
 use crate::{
     Context, Error, Failure, Principal,
-    boundary::{guard, guard_failure, release},
+    boundary::{self, guard, guard_failure, release, start},
     kdb::Entry,
     kdcpreauth::Request,
 };
@@ -127,14 +127,8 @@ unsafe extern "C" fn init<M: Module>(
     context: krb5_context,
     data_out: *mut krb5_kdcpolicy_moddata,
 ) -> krb5_error_code {
-    // SAFETY: the context of this call.
-    let context = unsafe { Context::from_raw(context) };
-    guard_failure(context, Error::INTERNAL, || {
-        let module = Box::into_raw(Box::new(M::init(context)?));
-        // SAFETY: the KDC's out parameter.
-        unsafe { *data_out = module.cast() };
-        Ok(())
-    })
+    // SAFETY: the context and the out parameter of this call.
+    unsafe { start(context, data_out, M::init) }
 }
 
 unsafe extern "C" fn fini<M: Module>(_: krb5_context, data: krb5_kdcpolicy_moddata) -> krb5_error_code {
@@ -157,9 +151,8 @@ unsafe extern "C" fn check_as<M: Module>(
     // SAFETY: the context of this call.
     let context = unsafe { Context::from_raw(context) };
     let code = guard_failure(context, Error::POLICY, || {
-        let module: *const M = data.cast();
         // SAFETY: invariant 2.
-        let module = unsafe { module.as_ref() }.ok_or(Error::INTERNAL)?;
+        let module: &M = unsafe { boundary::module(data) }?;
         // SAFETY: invariant 3.
         let request = unsafe { Request::from_raw(context, request) }?;
         // SAFETY: invariant 3.
@@ -194,9 +187,8 @@ unsafe extern "C" fn check_tgs<M: Module>(
     // SAFETY: the context of this call.
     let context = unsafe { Context::from_raw(context) };
     let code = guard_failure(context, Error::POLICY, || {
-        let module: *const M = data.cast();
         // SAFETY: invariant 2.
-        let module = unsafe { module.as_ref() }.ok_or(Error::INTERNAL)?;
+        let module: &M = unsafe { boundary::module(data) }?;
         // SAFETY: invariant 3.
         let presented = unsafe { Presented::from_raw(context, request, ticket) }?;
         // SAFETY: invariant 3.

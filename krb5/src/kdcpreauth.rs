@@ -24,7 +24,7 @@ use krb5_sys::{
 
 use crate::{
     Context, Error, Failure, KeyBlock, Principal, Result,
-    boundary::{guard, guard_failure, release},
+    boundary::{self, guard, release, start},
     data,
     kdb::Entry,
     log::{Level, write},
@@ -303,14 +303,8 @@ unsafe extern "C" fn init<M: Module>(
     data_out: *mut krb5_kdcpreauth_moddata,
     _: *mut *const c_char,
 ) -> krb5_error_code {
-    // SAFETY: the context of this call.
-    let context = unsafe { Context::from_raw(context) };
-    guard_failure(context, Error::INTERNAL, || {
-        let module = Box::into_raw(Box::new(M::init(context)?));
-        // SAFETY: the KDC's out parameter.
-        unsafe { *data_out = module.cast() };
-        Ok(())
-    })
+    // SAFETY: the context and the out parameter of this call.
+    unsafe { start(context, data_out, M::init) }
 }
 
 unsafe extern "C" fn fini<M: Module>(_: krb5_context, data: krb5_kdcpreauth_moddata) {
@@ -343,9 +337,8 @@ unsafe extern "C" fn edata<M: Module>(
     let hint = guard(Err(internal_failure()), || {
         // SAFETY: the arguments of this call.
         let exchange = unsafe { Exchange::from_raw(context, callbacks, rock, request, pa_type) }?;
-        let module: *const M = data.cast();
         // SAFETY: invariant 2.
-        let module = unsafe { module.as_ref() }.ok_or(Error::INTERNAL)?;
+        let module: &M = unsafe { boundary::module(data) }?;
         let hint = module.hint(&exchange)?;
         if hint.is_empty() {
             return Ok(ptr::null_mut());
@@ -399,9 +392,8 @@ unsafe extern "C" fn verify<M: Module>(
         let pa_type = element.pa_type;
         // SAFETY: the arguments of this call.
         let exchange = unsafe { Exchange::from_raw(context, callbacks, rock, request, pa_type) }?;
-        let module: *const M = data.cast();
         // SAFETY: invariant 2.
-        let module = unsafe { module.as_ref() }.ok_or(Error::INTERNAL)?;
+        let module: &M = unsafe { boundary::module(data) }?;
         match module.verify(&exchange, message)? {
             Verdict::More(answer) => Ok(Some(data::pa_data_list(pa_type, &answer)?)),
             Verdict::Accepted { hardware } => {

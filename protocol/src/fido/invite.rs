@@ -170,4 +170,4 @@ fn encode_time(time: UtcDateTime) -> Result<Value, Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -27,6 +27,10 @@ use crate::{
     somebody::{name_of, parse, realm_of},
 };
 
+/// What may be in vain, before anybody touches a key.
+const NOT_INVITED: &str =
+    "No invitation is open: unless fido_self_enrol of the realm is password, kadmind will refuse the key.";
+
 /// How often a code may be typed.
 const CODE_ATTEMPTS: u32 = 3;
 
@@ -84,7 +88,11 @@ struct Invited {
 
 impl Invited {
     fn of(session: &Session<'_>) -> Result<Option<Self>, Error> {
-        let Some(invitation) = session.listed.enrolment.open_invitation(UtcDateTime::now()) else {
+        let enrolment = &session.listed.enrolment;
+        let Some(invitation) = enrolment.open_invitation(UtcDateTime::now()) else {
+            if session.is_own() && !enrolment.is_enrolled() {
+                Console.show(NOT_INVITED);
+            }
             return Ok(None);
         };
         let code = match invitation.code() {

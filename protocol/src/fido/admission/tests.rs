@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::fido::{
-    invite::{InvitationId, NewInvitation},
+    invite::tests::{self as invitations, id as invitation_id},
     policy::{SelfEnrol, Settings},
     record::tests::{NOW, record_json},
 };
@@ -116,18 +116,7 @@ fn own(refusal: own::Refusal) -> Result<(), Refusal> {
     Err(Refusal::Own(refusal))
 }
 
-fn invitation_id(number: u8) -> String {
-    InvitationId([number; 16]).to_string()
-}
-
 /// An invitation, number 1, that ends so many seconds from now.
 fn invitation(seconds: i64) -> String {
-    let invitation = Invitation::new(&NewInvitation {
-        id: InvitationId([1; 16]),
-        created: NOW,
-        until: NOW + Duration::seconds(seconds),
-        by: "root/admin@R.ORG",
-        code: None,
-    });
-    invitation.unwrap().encode()
+    invitations::until(NOW + Duration::seconds(seconds))
 }

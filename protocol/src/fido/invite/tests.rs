@@ -1,8 +1,27 @@
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use time::format_description::well_known::Rfc3339;
 
 use super::*;
 
 const JSON: &str = r#"{"v":1,"id":"AQEBAQEBAQEBAQEBAQEBAQ","created":"2026-01-01T00:00:00Z","until":"2026-01-02T00:00:00Z","by":"root/admin@R"}"#;
+
+/// The id of an invitation, as records and attributes have it.
+pub(in crate::fido) fn id(number: u8) -> String {
+    InvitationId([number; INVITATION_ID_LEN]).to_string()
+}
+
+/// Invitation number 1, without a code.
+pub(in crate::fido) fn until(until: UtcDateTime) -> String {
+    let invitation = Invitation::new(&NewInvitation {
+        id: InvitationId([1; INVITATION_ID_LEN]),
+        created: UtcDateTime::UNIX_EPOCH,
+        until,
+        by: "root/admin@R.ORG",
+        code: None,
+    });
+    invitation.unwrap().encode()
+}
 
 fn time(text: &str) -> UtcDateTime {
     UtcDateTime::parse(text, &Rfc3339).unwrap()

@@ -6,7 +6,7 @@ use time::Duration;
 
 use super::*;
 use crate::fido::{
-    invite::{Invitation, InvitationId, NewInvitation},
+    invite::tests::{self as invitations, id as invitation_id},
     record::tests::{NOW, record_json},
 };
 
@@ -53,20 +53,9 @@ fn record(more: Value) -> String {
     record_json("r.org", &[1], &more)
 }
 
-fn invitation_id(number: u8) -> String {
-    InvitationId([number; 16]).to_string()
-}
-
 /// An invitation, number 1, that ends so many seconds from now.
 fn invitation(seconds: i64) -> String {
-    let invitation = Invitation::new(&NewInvitation {
-        id: InvitationId([1; 16]),
-        created: NOW,
-        until: NOW + Duration::seconds(seconds),
-        by: "root/admin@R",
-        code: None,
-    });
-    invitation.unwrap().encode()
+    invitations::until(NOW + Duration::seconds(seconds))
 }
 
 fn enrolment(attributes: &[(&str, &str)]) -> Enrolment {

@@ -172,7 +172,7 @@ fn setting_that_cannot_be_read_closes_the_door() {
 
 #[test]
 fn code_has_to_be_proved() {
-    use crate::fido::invite::code::InvitationCode;
+    use crate::fido::invite::{InvitationId, NewInvitation, code::InvitationCode};
 
     let id = InvitationId([1; 16]);
     let code = InvitationCode::new([7; 16]);
