@@ -32,8 +32,13 @@ fn disabling_and_enabling_leave_everything_else() {
         "Disabled blue of alice@KRBTEST.COM.\n",
         "",
     );
-    let disabled = before[0].replacen("}", ",\"disabled\":true}", 1);
-    assert_eq!(strings(&realm, "alice"), [&*disabled, &before[1]]);
+    let disabled = strings(&realm, "alice");
+    let (kept, since) = disabled[0]
+        .split_once(",\"disabled\":true,\"disabled_at\":\"20")
+        .unwrap();
+    assert_eq!(format!("{kept}}}"), before[0]);
+    assert!(since.ends_with("Z\"}"), "{since}");
+    assert_eq!(disabled[1..], before[1..]);
     assert_eq!(flags(&realm, "alice"), BOTH_FLAGS);
     assert_done(
         &run(&realm, &["enable", "alice", "blue"]),
@@ -120,11 +125,7 @@ fn all_at_once() {
     );
     let after = strings(&realm, "alice");
     assert_eq!(after[2..], before[2..]);
-    assert!(
-        after[..2]
-            .iter()
-            .all(|line| line.ends_with(",\"disabled\":true}"))
-    );
+    assert!(after[..2].iter().all(|line| line.contains(",\"disabled\":true,")));
     let before = Snapshot::of(&realm, "alice");
     let again = run(&realm, &["disable", "alice", "--all"]);
     assert!(

@@ -10,6 +10,8 @@ use crate::{
 
 const ACL: &str = "alice@KRBTEST.COM im alice@KRBTEST.COM";
 const ASKED: &str = "Password for alice@KRBTEST.COM: \n";
+const NOT_INVITED: &str =
+    "No invitation is open: unless fido_self_enrol of the realm is password, kadmind may refuse the key.\n";
 const TOUCH: &str = "Touch your security key (software key) to log in to KRBTEST.COM.\n";
 
 /// alice has a key that was registered long ago: kfido waits a while after the first.
@@ -29,7 +31,7 @@ fn a_user_registers_his_first_key_with_his_password() {
     assert_done(
         &enrolled,
         "Registered key1 for alice@KRBTEST.COM.\n",
-        &format!("{ASKED}{}", site.talk("alice")),
+        &format!("{ASKED}{NOT_INVITED}{}", site.talk("alice")),
     );
     assert_eq!(site.record("key1")["by"], "alice@KRBTEST.COM");
     let flags = site.flags("alice");

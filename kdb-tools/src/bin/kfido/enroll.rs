@@ -29,7 +29,7 @@ use crate::{
 
 /// What may be in vain, before anybody touches a key.
 const NOT_INVITED: &str =
-    "No invitation is open: unless fido_self_enrol of the realm is password, kadmind will refuse the key.";
+    "No invitation is open: unless fido_self_enrol of the realm is password, kadmind may refuse the key.";
 
 /// How often a code may be typed.
 const CODE_ATTEMPTS: u32 = 3;
