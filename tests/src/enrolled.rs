@@ -86,13 +86,19 @@ pub fn without_registration(record: &str) -> String {
     record.to_string()
 }
 
-/// Sets a member of alice's record.
+/// Sets a member of the record of alice's key blue.
 pub fn set_member(realm: &Realm, name: &str, value: Value) {
-    let record = attribute(realm, "alice", "fido:blue").unwrap();
+    set_member_of(realm, "blue", name, value);
+}
+
+/// Sets a member of the record of a key of alice's.
+pub fn set_member_of(realm: &Realm, label: &str, name: &str, value: Value) {
+    let attribute_name = format!("fido:{label}");
+    let record = attribute(realm, "alice", &attribute_name).unwrap();
     let mut record: Value = serde_json::from_str(&record).unwrap();
     record.as_object_mut().unwrap().insert(name.to_owned(), value);
     // kadmin.local takes words in double quotes, in which a double quote is written twice.
-    kadmin(realm, &["setstr", "alice", "fido:blue", &record.to_string()]);
+    kadmin(realm, &["setstr", "alice", &attribute_name, &record.to_string()]);
 }
 
 /// Has the KDC believe that alice's key has signed this many times.

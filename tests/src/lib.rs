@@ -39,7 +39,7 @@ pub use cookie::{CookieKey, SecureCookie};
 pub use dialog::{Dialog, talk};
 pub use enrolled::{
     Enrolled, PASSWORD, add_alias, add_service, add_user, armor, ask_for, attribute, enrol, kadmin, memory,
-    script_helper, set_counter, set_member, set_pin, without_registration, write_keytab,
+    script_helper, set_counter, set_member, set_member_of, set_pin, without_registration, write_keytab,
 };
 pub use footprint::Footprint;
 pub use freed::{Freed, Secret};

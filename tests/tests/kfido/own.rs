@@ -1,7 +1,7 @@
 //! Users and their own keys, where the ACL file of kadmind lets them and nothing else has a say.
 
-use krb5_fido_tests::{PASSWORD, attribute, enrol, kadmin};
-use serde_json::{Value, json};
+use krb5_fido_tests::{PASSWORD, enrol, kadmin, set_member_of};
+use serde_json::json;
 
 use crate::{
     json,
@@ -17,11 +17,7 @@ const TOUCH: &str = "Touch your security key (software key) to log in to KRBTEST
 /// alice has a key that was registered long ago: kfido waits a while after the first.
 fn enrol_long_ago(site: &Site, label: &str) {
     enrol(&site.realm, "alice", &site.key, label);
-    let name = format!("fido:{label}");
-    let record = attribute(&site.realm, "alice", &name).unwrap();
-    let mut record: Value = serde_json::from_str(&record).unwrap();
-    record["created"] = json!("2026-01-02T03:04:05Z");
-    kadmin(&site.realm, &["setstr", "alice", &name, &record.to_string()]);
+    set_member_of(&site.realm, label, "created", json!("2026-01-02T03:04:05Z"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Users and their own keys, with kfido.
 
-use krb5_fido_tests::{PASSWORD, add_user, attribute, kadmin};
+use krb5_fido_tests::{PASSWORD, add_user, attribute, kadmin, set_member_of};
 use krb5_testrealm::{Artifacts, Finished, Presence, Realm, RealmBuilder, SoftKey};
 use serde_json::{Value, json};
 
@@ -58,13 +58,9 @@ impl Desk {
         self.realm.kinit("alice", PASSWORD, &[]).unwrap().success()
     }
 
-    /// As if all keys had been registered an hour ago.
+    /// As if a key had been registered an hour ago.
     fn let_time_pass(&self, label: &str) {
-        let name = format!("fido:{label}");
-        let record = attribute(&self.realm, "alice", &name).unwrap();
-        let mut record: Value = serde_json::from_str(&record).unwrap();
-        record["created"] = json!(ago(60));
-        kadmin(&self.realm, &["setstr", "alice", &name, &record.to_string()]);
+        set_member_of(&self.realm, label, "created", json!(ago(60)));
     }
 }
 
