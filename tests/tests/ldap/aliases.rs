@@ -1,7 +1,8 @@
 //! Principals with several names, which the directory gives them: krbPrincipalName has all, krbCanonicalName the first.
 
-use krb5_fido_tests::{assert_refused, attribute, kadmin};
-use krb5_testrealm::Realm;
+use krb5_fido_tests::{PASSWORD, add_user, assert_refused, attribute, kadmin};
+use krb5_testrealm::{Artifacts, Presence, Realm};
+use serde_json::Value;
 
 use crate::{Fleet, POLICY, builder, log_in, without_module};
 
@@ -54,4 +55,28 @@ fn keys_are_managed_under_an_alias_as_under_the_name() {
     realm.kdb5_fido(&remove).unwrap().checked().unwrap();
     assert_eq!(attribute(realm, "alice", "fido:blue"), None);
     log_in(realm, "ally", "IA");
+}
+
+/// The record is for the entry, and by the name in the ticket.
+#[test]
+fn user_registers_a_key_of_his_own_under_an_alias() {
+    let mut realm = builder().start().unwrap();
+    add_user(&realm, "alice");
+    add_alias(&realm, "ally");
+    let key = realm.softkey("key", Presence::Auto).unwrap();
+    realm
+        .set_client_relation("fido_device", &[&key.device()])
+        .unwrap();
+    let invited = realm.kdb5_fido(&["--json", "invite", "alice", "--code"]).unwrap();
+    let invited: Value = serde_json::from_str(&invited.checked().unwrap().stdout).unwrap();
+    let mut kfido = realm.command(Artifacts::locate().unwrap().kfido());
+    kfido.args(["-p", "ally", "enroll", "--name", "blue"]);
+    let input = format!("{PASSWORD}\n{}\n", invited["code"].as_str().unwrap());
+    let enrolled = realm.run(kfido, &input).unwrap();
+    assert!(enrolled.success(), "{enrolled}");
+    let record = attribute(&realm, "alice", "fido:blue").unwrap();
+    assert!(record.contains(r#""by":"ally@KRBTEST.COM""#), "{record}");
+    for name in ["alice", "ally"] {
+        log_in(&realm, name, "IHA");
+    }
 }

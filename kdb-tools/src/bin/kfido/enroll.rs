@@ -58,7 +58,7 @@ pub(crate) fn run(
         None => &registered.record,
     };
     session.reconnect()?;
-    let added = session.keys.add(session.principal(), name, record);
+    let added = session.keys.add(session.asked(), name, record);
     let added = added.map_err(|error| session.explained(error, Attempted::Add(record)))?;
     let flags = close_password(session);
     let text = match session.as_json {
@@ -142,7 +142,7 @@ fn close_password(session: &Session<'_>) -> Option<(Flags, Flags)> {
     if session.is_own() {
         return None;
     }
-    match session.keys.mend_flags(session.principal()) {
+    match session.keys.mend_flags(session.asked()) {
         Ok(mended) => Some((mended.before, mended.after)),
         Err(cause) => {
             warn(&KadmindError::FlagsNotSet {

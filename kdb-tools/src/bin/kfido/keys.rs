@@ -23,7 +23,7 @@ pub(crate) fn list(session: &Session<'_>) -> Result<(), Error> {
 }
 
 pub(crate) fn rename(session: &Session<'_>, old: &str, new: &str) -> Result<(), Error> {
-    let renamed = session.keys.rename(session.principal(), old, new);
+    let renamed = session.keys.rename(session.asked(), old, new);
     let renamed = renamed.map_err(|error| session.explained(error, Attempted::Rename { old, new }))?;
     let principal = &renamed.principal;
     let text = match (session.as_json, renamed.is_changed) {
@@ -39,7 +39,7 @@ pub(crate) fn rename(session: &Session<'_>, old: &str, new: &str) -> Result<(), 
 }
 
 pub(crate) fn remove(session: &Session<'_>, label: &str, yes: bool) -> Result<(), Error> {
-    let removed = session.keys.remove(session.principal(), label, |listed| {
+    let removed = session.keys.remove(session.asked(), label, |listed| {
         let question = format!(
             "{label} is the last key of {}: fido_policy decides whether the password alone will do from now on. Remove it?",
             listed.principal
@@ -75,7 +75,7 @@ fn open_password(session: &Session<'_>, removed: &Removed) -> Flags {
     if session.is_own() || !removed.was_last || !removed.flags_after.requires_hwauth {
         return removed.flags_after;
     }
-    match session.keys.release_flags(session.principal()) {
+    match session.keys.release_flags(session.asked()) {
         Ok(mended) => mended.after,
         Err(cause) => {
             warn(&KadmindError::FlagNotCleared {

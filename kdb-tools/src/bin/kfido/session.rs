@@ -17,6 +17,8 @@ pub(crate) struct Session<'a> {
     pub(crate) context: &'a OwnedContext,
     pub(crate) access: &'a Access<'a>,
     pub(crate) keys: Keys<'a>,
+    /// Whose keys are meant, by the name that kadmind is asked with: an alias, perhaps, as in the ticket.
+    asked: String,
     /// Whoever logs in is concerned with his own keys, by whatever name.
     is_own: bool,
     /// The principal and its keys, as they were when the session began.
@@ -36,7 +38,8 @@ impl Session<'_> {
     ) -> Result<(), Error> {
         let access = Access::get(context, arguments, principal)?;
         let keys = access.connect()?;
-        let listed = keys.list(principal.unwrap_or_else(|| access.client()))?;
+        let asked = principal.unwrap_or_else(|| access.client()).to_owned();
+        let listed = keys.list(&asked)?;
         let is_named_so = match principal {
             Some(name) => name_of(&parse(context.get(), name)?)? == access.client(),
             None => true,
@@ -44,6 +47,7 @@ impl Session<'_> {
         body(&mut Session {
             context,
             access: &access,
+            asked,
             is_own: is_named_so || listed.principal == access.client(),
             keys,
             listed,
@@ -56,6 +60,11 @@ impl Session<'_> {
     pub(crate) fn reconnect(&mut self) -> Result<(), Error> {
         self.keys = self.access.connect()?;
         Ok(())
+    }
+
+    /// Whose keys are meant, by the name that kadmind is to be asked with.
+    pub(crate) fn asked(&self) -> &str {
+        &self.asked
     }
 
     /// Whose keys are meant, by the name in the database.
