@@ -38,17 +38,16 @@ impl Session<'_> {
     ) -> Result<(), Error> {
         let access = Access::get(context, arguments, principal)?;
         let keys = access.connect()?;
-        let asked = principal.unwrap_or_else(|| access.client()).to_owned();
-        let listed = keys.list(&asked)?;
-        let is_named_so = match principal {
-            Some(name) => name_of(&parse(context.get(), name)?)? == access.client(),
-            None => true,
+        let listed = keys.list(principal.unwrap_or_else(|| access.client()))?;
+        let asked = match principal {
+            Some(name) => name_of(&parse(context.get(), name)?)?,
+            None => access.client().to_owned(),
         };
         body(&mut Session {
             context,
             access: &access,
+            is_own: asked == access.client() || listed.principal == access.client(),
             asked,
-            is_own: is_named_so || listed.principal == access.client(),
             keys,
             listed,
             settings: Settings::default(),
