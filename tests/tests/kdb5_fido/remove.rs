@@ -5,19 +5,11 @@ use serde_json::json;
 
 use crate::support::{
     BOTH_FLAGS, PASSWORD, PREAUTH_ALONE, Snapshot, assert_done, assert_failed, assert_unchanged, flags,
-    labels, realm, record, set_string, store, strings,
+    labels, realm, realm_with_two, record, set_string, store, strings,
 };
 
 fn remove(realm: &Realm, more: &[&str]) -> Finished {
     realm.kdb5_fido(&[&["remove"], more].concat()).unwrap()
-}
-
-/// alice with the keys blue and red.
-fn realm_with_two() -> Realm {
-    let realm = realm();
-    store(&realm, "alice", "blue", &record("AQ", json!({})));
-    store(&realm, "alice", "red", &record("Ag", json!({})));
-    realm
 }
 
 #[test]

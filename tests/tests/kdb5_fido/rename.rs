@@ -5,20 +5,12 @@ use krb5_testrealm::{Finished, Realm};
 use serde_json::json;
 
 use crate::support::{
-    BOTH_FLAGS, Snapshot, assert_done, assert_failed, assert_unchanged, flags, labels, realm, record, serial,
-    set_string, store, strings,
+    BOTH_FLAGS, Snapshot, assert_done, assert_failed, assert_unchanged, flags, labels, realm, realm_with_two,
+    record, serial, set_string, store, strings,
 };
 
 fn rename(realm: &Realm, more: &[&str]) -> Finished {
     realm.kdb5_fido(&[&["rename"], more].concat()).unwrap()
-}
-
-/// alice with the keys blue and red.
-fn realm_with_two() -> Realm {
-    let realm = realm();
-    store(&realm, "alice", "blue", &record("AQ", json!({})));
-    store(&realm, "alice", "red", &record("Ag", json!({})));
-    realm
 }
 
 #[test]

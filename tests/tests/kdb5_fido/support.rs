@@ -62,6 +62,14 @@ pub(crate) fn kdb5_fido(realm: &Realm) -> Command {
     realm.command(Artifacts::locate().unwrap().kdb5_fido())
 }
 
+/// The same, where alice has the keys blue and red.
+pub(crate) fn realm_with_two() -> Realm {
+    let realm = realm();
+    store(&realm, "alice", "blue", &record("AQ", json!({})));
+    store(&realm, "alice", "red", &record("Ag", json!({})));
+    realm
+}
+
 /// Stores a record under a label.
 pub(crate) fn store(realm: &Realm, principal: &str, label: &str, record: &str) {
     let finished = run_with_input(realm, &["add", principal, "--name", label, "-"], record);
