@@ -204,9 +204,7 @@ pub(crate) fn closed_without(
     if !listed.enrolment.is_invitation_spent() || !is_last || now > invitation.until() {
         return Ok(None);
     }
-    let mut closed = invitation.clone();
-    closed.close(now).map_err(|cause| Error::Invitation { cause })?;
-    Ok(Some(closed.encode()))
+    close(invitation, now).map(Some)
 }
 
 /// The value of the attribute with which an open invitation is open no more; `None` if none is open.
@@ -214,12 +212,17 @@ pub(crate) fn closed_without(
 /// # Errors
 /// [`Error::Invitation`] for one that cannot be read.
 pub(crate) fn closed_invitation(listed: &Listed, now: UtcDateTime) -> Result<Option<String>, Error> {
-    let malformed = |cause| Error::Invitation { cause };
-    listed.enrolment.invitation().map_err(malformed)?;
-    let Some(open) = listed.enrolment.open_invitation(now) else {
-        return Ok(None);
-    };
-    let mut closed = open.clone();
-    closed.close(now).map_err(malformed)?;
-    Ok(Some(closed.encode()))
+    listed
+        .enrolment
+        .invitation()
+        .map_err(|cause| Error::Invitation { cause })?;
+    let open = listed.enrolment.open_invitation(now);
+    open.map(|open| close(open, now)).transpose()
+}
+
+/// The value of the attribute with which this invitation has ended.
+fn close(invitation: &Invitation, now: UtcDateTime) -> Result<String, Error> {
+    let mut closed = invitation.clone();
+    closed.close(now).map_err(|cause| Error::Invitation { cause })?;
+    Ok(closed.encode())
 }

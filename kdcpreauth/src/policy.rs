@@ -18,7 +18,8 @@ use krb5_plugin::{
 
 use crate::{client::Client, config::read_configuration, log, marks};
 
-/// Refuses any ticket that needs a verified factor and did not come out of one, and limits those that need none.
+/// Refuses any ticket that needs a verified factor and did not come out of one, and limits the lives of those that need none and
+/// of kadmin's.
 pub(crate) struct FidoPolicy(KdcConfiguration);
 
 impl Module for FidoPolicy {
